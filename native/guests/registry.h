@@ -1,0 +1,23 @@
+// The interpreters of this process, by index.
+#ifndef SESHA_GUESTS_REGISTRY_H_
+#define SESHA_GUESTS_REGISTRY_H_
+
+#include <atomic>
+
+#include "sesha.h"
+
+/// Entries are never freed: a lease or a late thread may name an interpreter long after its end.
+struct sesha_interpreter {
+  uint32_t index = 0;
+  std::atomic<const sesha_binding*> binding{nullptr};
+  std::atomic<bool> alive{false};
+};
+
+namespace sesha::guests {
+
+/// A new entry with the next index, not yet alive. Thread-safe.
+sesha_interpreter* add_interpreter();
+
+}  // namespace sesha::guests
+
+#endif  // SESHA_GUESTS_REGISTRY_H_

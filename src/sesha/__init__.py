@@ -1,0 +1,1 @@
+"""Many complete Pythons in one process, and packages of models for them."""
