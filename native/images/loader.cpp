@@ -1,0 +1,400 @@
+#include "images/loader.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <shared_mutex>
+#include <unordered_set>
+
+#include "images/interposed.h"
+#include "images/naming.h"
+#include "images/remap.h"
+#include "images/writer.h"
+
+namespace sesha::images {
+namespace {
+
+constexpr const char* kCoreName = "libsesha.so.0";
+
+/// Address ranges of all images of all guests.
+struct Ranges {
+  std::shared_mutex mutex;
+  std::map<uintptr_t, std::pair<uintptr_t, Library*>> by_begin;  // to the end and the owner
+};
+Ranges& ranges = *new Ranges();
+
+/// What the constructors of a program's libraries get from the loader.
+struct Arguments {
+  int count = 0;
+  char** values = nullptr;
+};
+Arguments arguments;
+
+__attribute__((constructor)) void keep_arguments(int count, char** values, char**) { arguments = {count, values}; }
+
+/// The C and C++ runtimes: what they define keeps its name in images that define it too (operator new, type
+/// information of std types), as C++ expects one definition of those in the whole process.
+bool runtime_defines(std::string_view name, uint32_t hash) {
+  static const auto& runtimes = *new std::vector<std::shared_ptr<const Object>>([] {
+    std::vector<std::shared_ptr<const Object>> found;
+    for (const char* library : {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0",
+                                "libdl.so.2", "librt.so.1"}) {
+      void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+      link_map* map = nullptr;
+      if (handle != nullptr && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) found.push_back(Object::open(map->l_name));
+    }
+    return found;
+  }());
+  return std::any_of(runtimes.begin(), runtimes.end(),
+                     [&](const auto& object) { return object->defines(name, hash); });
+}
+
+Chain chain_of(const Library* library) {
+  Chain chain;
+  for (; library != nullptr; library = library->loader) chain.push_back(library->object.get());
+  return chain;
+}
+
+void collect(const Library& library, std::vector<const Library*>& into) {
+  if (std::find(into.begin(), into.end(), &library) != into.end()) return;
+  into.push_back(&library);
+  for (const Library* dependency : library.dependencies) collect(*dependency, into);
+}
+
+/// The loader's message in terms of the library, with what helps.
+[[noreturn]] void fail(const Library& library, const std::string& path) {
+  const char* reason = dlerror();
+  std::string text = reason != nullptr ? reason : "unknown error";
+  for (std::string_view noise : {std::string_view(path), kPrefix}) {
+    for (size_t at = text.find(noise); at != std::string::npos; at = text.find(noise, at)) {
+      const std::string_view by = noise == kPrefix ? std::string_view() : std::string_view(library.object->path());
+      text.replace(at, noise.size(), by);
+      at += by.size();
+    }
+  }
+  if (text.find("static TLS") != std::string::npos) {
+    text += ". Start the process with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536 in its environment";
+  } else if (text.find("failed to map") != std::string::npos || text.find("cannot map") != std::string::npos) {
+    text += ". If the process has very many mappings, raise the system's vm.max_map_count";
+  }
+  throw Error(text);
+}
+
+/// Loads a library that all guests share, after what it needs: its own run path would not be searched with its
+/// loaders' DT_RPATH, which it may rely on.
+void* open_shared(const Object& object, Chain chain, int flags) {
+  chain.insert(chain.begin(), &object);
+  for (std::string_view name : object.needed()) {
+    if (auto path = find_library(name, chain)) {
+      auto needed = Object::open(*path);
+      if (needed->path() != object.path() && dlopen(needed->path().c_str(), RTLD_LAZY | RTLD_NOLOAD) == nullptr) {
+        open_shared(*needed, chain, RTLD_LAZY | RTLD_LOCAL);
+      }
+    }
+  }
+  void* handle = dlopen(object.path().c_str(), flags);
+  if (handle == nullptr) throw Error(dlerror());
+  return handle;
+}
+
+void run_constructors(const Library& library) {
+  using Constructor = void (*)(int, char**, char**);
+  const Constructors found = constructors(*library.object);
+  if (found.init != 0) {
+    reinterpret_cast<Constructor>(library.base + found.init)(arguments.count, arguments.values, environ);
+  }
+  auto* array = reinterpret_cast<Constructor*>(library.base + found.array);
+  for (uint64_t k = 0; k < found.array_count; ++k) {
+    if (array[k] != nullptr && array[k] != reinterpret_cast<Constructor>(-1)) {
+      array[k](arguments.count, arguments.values, environ);
+    }
+  }
+}
+
+}  // namespace
+
+Library* library_at(const void* address) {
+  const auto key = reinterpret_cast<uintptr_t>(address);
+  std::shared_lock lock(ranges.mutex);
+  auto above = ranges.by_begin.upper_bound(key);
+  if (above == ranges.by_begin.begin()) return nullptr;
+  const auto& [end, library] = std::prev(above)->second;
+  return key < end ? library : nullptr;
+}
+
+Library* Space::open_python(const std::string& path) {
+  std::scoped_lock lock(mutex_);
+  python_ = plan(Object::open(path), nullptr);
+  load(*python_, RTLD_NOW);
+  globals_.push_back(python_);
+  return python_;
+}
+
+// As the loader does, a library that is there already serves everyone who asks for its name, wherever it lies.
+Library* Space::find_loaded(std::string_view name) {
+  for (Library& library : libraries_) {
+    if (library.state == Library::State::failed) continue;
+    if (library.object->soname() == name || library.object->name() == name) return &library;
+  }
+  return nullptr;
+}
+
+Library* Space::plan(std::shared_ptr<const Object> object, const Library* loader) {
+  for (Library& library : libraries_) {
+    if (library.state != Library::State::failed && library.object->identity() == object->identity()) return &library;
+  }
+  Library& library = libraries_.emplace_back();
+  library.space = this;
+  library.object = std::move(object);
+  library.loader = loader;
+  library.soname = "sesha-" + std::to_string(index_) + "-" + std::to_string(libraries_.size()) + "-" +
+                   std::string(library.object->soname());
+  try {
+    for (std::string_view name : library.object->needed()) plan_dependency(library, name);
+  } catch (...) {
+    library.state = Library::State::failed;
+    throw;
+  }
+  return &library;
+}
+
+void Space::plan_dependency(Library& library, std::string_view name) {
+  Library* dependency = nullptr;
+  if (name.find('/') == std::string_view::npos) dependency = find_loaded(name);
+  if (dependency == nullptr) {
+    const Chain chain = chain_of(&library);
+    auto path = find_library(name, chain);
+    if (!path) {
+      library.shared.emplace_back(name);  // the system's
+      return;
+    }
+    auto object = Object::open(*path);
+    if (is_shared(*object)) {
+      open_shared(*object, chain, RTLD_LAZY | RTLD_LOCAL);
+      library.shared.push_back(object->path());
+      library.renamed_libraries.emplace_back(name, object->path());
+      return;
+    }
+    dependency = plan(std::move(object), &library);
+  }
+  library.dependencies.push_back(dependency);
+  library.renamed_libraries.emplace_back(name, dependency->soname);
+}
+
+bool Space::reaches(const Library& from, const Library& to) const {
+  std::vector<const Library*> all;
+  collect(from, all);
+  return std::find(all.begin(), all.end(), &to) != all.end();
+}
+
+// First what stands in for the global scope, then the library's own needs, then the core for interposed calls.
+std::vector<std::string> Space::needed(const Library& library) const {
+  std::vector<std::string> names;
+  for (const Library* global : globals_) {
+    if (!reaches(*global, library)) names.push_back(global->soname);
+  }
+  for (const Library* dependency : library.dependencies) {
+    if (std::find(names.begin(), names.end(), dependency->soname) == names.end()) names.push_back(dependency->soname);
+  }
+  names.insert(names.end(), library.shared.begin(), library.shared.end());
+  names.emplace_back(kCoreName);
+  return names;
+}
+
+Image Space::write(const Library& library, const std::vector<std::string>& needed) {
+  std::vector<const Library*> scope;
+  collect(library, scope);
+  for (const Library* global : globals_) collect(*global, scope);
+  Changes changes{.soname = library.soname,
+                  .needed = needed,
+                  .renamed_libraries = library.renamed_libraries,
+                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) -> std::string {
+                    const bool undefined = symbol.st_shndx == SHN_UNDEF;
+                    if (undefined) {
+                      if (auto interposed = interposed_name(name)) return std::string(*interposed);
+                    }
+                    if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL) return std::string(name);
+                    const uint32_t hash = gnu_hash(name);
+                    const bool ours = !undefined || std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
+                      return other->object->defines(name, hash);
+                    });
+                    return ours && !runtime_defines(name, hash) ? renamed(name) : std::string(name);
+                  }};
+  return write_image(*library.object, changes);
+}
+
+void Space::finish(Library& library, Image& image, const std::string& path) {
+  link_map* map = nullptr;
+  if (dlinfo(library.handle, RTLD_DI_LINKMAP, &map) != 0) fail(library, path);
+  library.base = map->l_addr;
+  const int descriptor = library.object->reopen();
+  share_pages(*library.object, image, library.base, descriptor);
+  ::close(descriptor);
+  // Debuggers, profilers and dladdr see the original file. The text differs from the file's own path, by which the
+  // process's loader would find this image when the host asks for the original. The old name is the loader's; its
+  // memory may be read by other threads at this moment, so it stays.
+  const std::string name = std::string(library.object->origin()) + "/./" + std::string(library.object->name());
+  __atomic_store_n(&map->l_name, strdup(name.c_str()), __ATOMIC_RELEASE);
+  std::unique_lock lock(ranges.mutex);
+  ranges.by_begin[library.base] = {library.base + image.added_end, &library};
+}
+
+void Space::load(Library& library, int flags) {
+  if (library.state == Library::State::failed) throw Error(library.object->path() + ": could not be loaded before");
+  if (library.state != Library::State::planned) return;
+  if (std::any_of(library.dependencies.begin(), library.dependencies.end(), [&](const Library* dependency) {
+        return dependency->state == Library::State::planned && reaches(*dependency, library);
+      })) {
+    load_together(library, flags);
+    return;
+  }
+  library.state = Library::State::loading;
+  try {
+    for (Library* dependency : library.dependencies) load(*dependency, flags);
+    Image image = write(library, needed(library));
+    const std::string path = image.file.unique_path();
+    library.handle = dlopen(path.c_str(), flags | RTLD_LOCAL);
+    if (library.handle == nullptr) fail(library, path);
+    finish(library, image, path);
+  } catch (...) {
+    library.state = Library::State::failed;
+    throw;
+  }
+  library.state = Library::State::loaded;
+  run_constructors(library);
+}
+
+// Libraries that need each other are loaded by one call, in which the image of one names the others' files.
+void Space::load_together(Library& root, int flags) {
+  std::vector<const Library*> reachable;
+  collect(root, reachable);
+  std::vector<Library*> circle;  // dependencies before those that need them, as far as that can be
+  for (auto other = reachable.rbegin(); other != reachable.rend(); ++other) {
+    auto* library = const_cast<Library*>(*other);
+    if (library->state != Library::State::planned) continue;
+    if (library == &root || reaches(*library, root)) {
+      circle.push_back(library);
+    } else {
+      load(*library, flags);
+    }
+  }
+  std::map<std::string, std::string> paths;  // soname to path
+  std::vector<Image> images;
+  try {
+    for (Library* library : circle) library->state = Library::State::loading;
+    // A place for each image must be known before any is written, so each is written twice: the first for its file.
+    for (Library* library : circle) {
+      images.push_back(write(*library, needed(*library)));
+      paths[library->soname] = images.back().file.unique_path();
+    }
+    for (size_t k = 0; k < circle.size(); ++k) {
+      std::vector<std::string> names = needed(*circle[k]);
+      for (std::string& name : names) {
+        if (auto path = paths.find(name); path != paths.end()) name = path->second;
+      }
+      Library with_paths = *circle[k];
+      for (auto& [from, to] : with_paths.renamed_libraries) {
+        if (auto path = paths.find(to); path != paths.end()) to = path->second;
+      }
+      Image image = write(with_paths, names);
+      copy_image(image, images[k]);
+    }
+    root.handle = dlopen(paths[root.soname].c_str(), flags | RTLD_LOCAL);
+    if (root.handle == nullptr) fail(root, paths[root.soname]);
+    for (size_t k = 0; k < circle.size(); ++k) {
+      Library& library = *circle[k];
+      if (library.handle == nullptr) library.handle = dlopen(paths[library.soname].c_str(), flags | RTLD_NOLOAD);
+      if (library.handle == nullptr) fail(library, paths[library.soname]);
+      finish(library, images[k], paths[library.soname]);
+    }
+  } catch (...) {
+    for (Library* library : circle) library->state = Library::State::failed;
+    throw;
+  }
+  for (Library* library : circle) library->state = Library::State::loaded;
+  for (Library* library : circle) run_constructors(*library);
+}
+
+void Space::make_global(Library& library) {
+  std::vector<const Library*> all;
+  collect(library, all);
+  for (const Library* each : all) {
+    if (std::find(globals_.begin(), globals_.end(), each) == globals_.end()) {
+      globals_.push_back(const_cast<Library*>(each));
+    }
+  }
+}
+
+void* Space::open(const char* name, int flags, const Library* caller) {
+  std::scoped_lock lock(mutex_);
+  if (name == nullptr || *name == '\0') return python_->handle;
+  const Chain chain = chain_of(caller != nullptr ? caller : python_);
+  const int binding = (flags & RTLD_NOW) != 0 ? RTLD_NOW : RTLD_LAZY;
+  Library* library = std::strchr(name, '/') == nullptr ? find_loaded(name) : nullptr;
+  if (library == nullptr) {
+    auto path = find_library(name, chain);
+    if (!path) {
+      void* handle = dlopen(name, flags & ~RTLD_DEEPBIND);
+      if (handle == nullptr && (flags & RTLD_NOLOAD) == 0) throw Error(dlerror());
+      return handle;
+    }
+    auto object = Object::open(*path);
+    if (is_shared(*object)) {
+      if ((flags & RTLD_NOLOAD) != 0) return dlopen(object->path().c_str(), flags & ~RTLD_DEEPBIND);
+      return open_shared(*object, chain, flags & ~RTLD_DEEPBIND);
+    }
+    if ((flags & RTLD_NOLOAD) != 0) {
+      auto known = std::find_if(libraries_.begin(), libraries_.end(), [&](const Library& other) {
+        return other.state == Library::State::loaded && other.object->identity() == object->identity();
+      });
+      if (known == libraries_.end()) return nullptr;
+      library = &*known;
+    } else {
+      library = plan(std::move(object), caller);
+    }
+  }
+  load(*library, binding);
+  if ((flags & RTLD_GLOBAL) != 0) make_global(*library);
+  return library->handle;
+}
+
+void* Space::symbol(void* handle, const char* name, const Library* caller) {
+  if (auto interposed = interposed_name(name)) {
+    if (void* found = dlsym(RTLD_DEFAULT, std::string(*interposed).c_str())) return found;
+    return interposed_address(name);
+  }
+  const std::string ours = renamed(name);
+  auto in = [&](void* where) -> void* {
+    if (void* found = dlsym(where, ours.c_str())) return found;
+    return dlsym(where, name);
+  };
+  std::unique_lock lock(mutex_);
+  if (handle == RTLD_DEFAULT || handle == python_->handle) {
+    const std::vector<Library*> globals = globals_;
+    lock.unlock();
+    for (const Library* library : globals) {
+      if (void* found = dlsym(library->handle, ours.c_str())) return found;
+    }
+    // Code may look for what its own library brings along.
+    if (handle == RTLD_DEFAULT && caller != nullptr && caller->handle != nullptr) {
+      if (void* found = in(caller->handle)) return found;
+    }
+    return dlsym(RTLD_DEFAULT, name);
+  }
+  lock.unlock();
+  if (handle == RTLD_NEXT) {
+    if (caller != nullptr) {
+      for (const Library* dependency : caller->dependencies) {
+        if (void* found = in(dependency->handle)) return found;
+      }
+    }
+    return dlsym(RTLD_DEFAULT, name);
+  }
+  return in(handle);
+}
+
+}  // namespace sesha::images
