@@ -19,6 +19,11 @@ sesha_interpreter* add_interpreter() {
   return &entry;
 }
 
+sesha_interpreter* interpreter_at(uint32_t index) {
+  std::scoped_lock lock(mutex);
+  return index < entries.size() ? &entries[index] : nullptr;
+}
+
 }  // namespace sesha::guests
 
 using sesha::guests::entries;

@@ -17,6 +17,8 @@ namespace sesha::guests {
 
 /// A new entry with the next index, not yet alive. Thread-safe.
 sesha_interpreter* add_interpreter();
+/// The entry of that index, alive or not; null when there was none. Thread-safe.
+sesha_interpreter* interpreter_at(uint32_t index);
 
 }  // namespace sesha::guests
 

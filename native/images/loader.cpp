@@ -363,10 +363,7 @@ void* Space::open(const char* name, int flags, const Library* caller) {
 }
 
 void* Space::symbol(void* handle, const char* name, const Library* caller) {
-  if (auto interposed = interposed_name(name)) {
-    if (void* found = dlsym(RTLD_DEFAULT, std::string(*interposed).c_str())) return found;
-    return interposed_address(name);
-  }
+  if (void* interposed = interposed_address(name)) return interposed;
   const std::string ours = renamed(name);
   auto in = [&](void* where) -> void* {
     if (void* found = dlsym(where, ours.c_str())) return found;

@@ -1,0 +1,224 @@
+// The C library's functions that images call in a version of ours: images refer to them by these names.
+//
+// The caller's address tells which guest is calling. Code that has none, such as a libffi closure, counts to the
+// interpreter that its thread has entered.
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "guests/boundary.h"
+#include "guests/spaces.h"
+#include "images/interposed.h"
+#include "images/loader.h"
+#include "images/naming.h"
+
+using sesha::images::Library;
+using sesha::images::library_at;
+using sesha::images::Space;
+
+namespace {
+
+/// What dlerror() has to say of a failure of ours; the C library has its own for the others.
+thread_local std::string* last_error = nullptr;
+
+void set_error(const char* text) {
+  if (last_error == nullptr) last_error = new std::string();
+  *last_error = text;
+}
+
+void clear_error() {
+  if (last_error != nullptr) last_error->clear();
+}
+
+Space* space_for(const Library* caller) {
+  return caller != nullptr ? caller->space : sesha::guests::space_of(sesha_boundary_interpreter());
+}
+
+void* open(const char* name, int flags, const void* address) {
+  const Library* caller = library_at(address);
+  Space* space = space_for(caller);
+  if (space == nullptr) return dlopen(name, flags);
+  clear_error();
+  try {
+    return space->open(name, flags, caller);
+  } catch (const std::exception& error) {
+    set_error(error.what());
+    return nullptr;
+  }
+}
+
+void* symbol(void* handle, const char* name, const void* address) {
+  const Library* caller = library_at(address);
+  Space* space = space_for(caller);
+  if (space == nullptr) return dlsym(handle, name);
+  clear_error();
+  void* found = space->symbol(handle, name, caller);
+  if (found != nullptr) {
+    dlerror();  // of attempts before
+  } else {
+    const char* reason = dlerror();
+    set_error(reason != nullptr ? reason : (std::string("undefined symbol: ") + name).c_str());
+  }
+  return found;
+}
+
+/// The library whose image a handle stands for; null for the process's own libraries.
+const Library* image_of(void* handle) {
+  link_map* map = nullptr;
+  if (handle == nullptr || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) return nullptr;
+  return library_at(map->l_ld);
+}
+
+[[noreturn]] void die(const char* cause) {
+  sesha_boundary_die(cause);
+  abort();
+}
+
+struct ThreadDestructor {
+  void (*function)(void*);
+  void* object;
+};
+
+/// On the main thread these run during exit(), when the host's Python is gone and a guest's may be in the middle of
+/// anything; the process takes their memory back in any case.
+void run_thread_destructor(void* context) {
+  auto* destructor = static_cast<ThreadDestructor*>(context);
+  if (syscall(SYS_gettid) != getpid()) destructor->function(destructor->object);
+  delete destructor;
+}
+
+}  // namespace
+
+extern "C" {
+
+int __cxa_thread_atexit_impl(void (*)(void*), void*, void*);
+
+SESHA_API void* sesha_image_dlopen(const char* name, int flags) {
+  return open(name, flags, __builtin_return_address(0));
+}
+
+SESHA_API void* sesha_image_dlmopen(Lmid_t, const char* name, int flags) {
+  return open(name, flags, __builtin_return_address(0));
+}
+
+SESHA_API void* sesha_image_dlsym(void* handle, const char* name) {
+  return symbol(handle, name, __builtin_return_address(0));
+}
+
+// Images keep the versions of their symbols, but a guest never has two versions of one name to tell apart.
+SESHA_API void* sesha_image_dlvsym(void* handle, const char* name, const char* version) {
+  void* found = symbol(handle, name, __builtin_return_address(0));
+  return found != nullptr ? found : dlvsym(handle, name, version);
+}
+
+SESHA_API int sesha_image_dlclose(void* handle) { return image_of(handle) != nullptr ? 0 : dlclose(handle); }
+
+SESHA_API char* sesha_image_dlerror() {
+  if (last_error == nullptr || last_error->empty()) return dlerror();
+  // The text must stay until the next call, and a second call must find nothing.
+  thread_local std::string* told = new std::string();
+  told->clear();
+  std::swap(*told, *last_error);
+  return told->data();
+}
+
+SESHA_API int sesha_image_dladdr(const void* address, Dl_info* info) {
+  const int found = dladdr(address, info);
+  if (found != 0) {
+    if (const Library* library = library_at(address)) info->dli_fname = library->object->path().c_str();
+    if (info->dli_sname != nullptr) info->dli_sname = sesha::images::original_name(info->dli_sname);
+  }
+  return found;
+}
+
+SESHA_API int sesha_image_dladdr1(const void* address, Dl_info* info, void** extra, int flags) {
+  const int found = dladdr1(address, info, extra, flags);
+  if (found != 0) {
+    if (const Library* library = library_at(address)) info->dli_fname = library->object->path().c_str();
+    if (info->dli_sname != nullptr) info->dli_sname = sesha::images::original_name(info->dli_sname);
+  }
+  return found;
+}
+
+// Guests end without destructors: they may be in the middle of a call when the process exits.
+SESHA_API int sesha_image_cxa_atexit(void (*)(void*), void*, void*) { return 0; }
+SESHA_API int sesha_image_on_exit(void (*)(int, void*), void*) { return 0; }
+SESHA_API int sesha_image_at_quick_exit(void (*)()) { return 0; }
+SESHA_API int sesha_image_cxa_at_quick_exit(void (*)(void*), void*) { return 0; }
+
+SESHA_API int sesha_image_cxa_thread_atexit(void (*function)(void*), void* object, void* module) {
+  return __cxa_thread_atexit_impl(run_thread_destructor, new ThreadDestructor{function, object}, module);
+}
+
+SESHA_API void sesha_image_abort() { die("abort() was called"); }
+
+SESHA_API void sesha_image_assert_fail(const char* assertion, const char* file, unsigned line, const char* function) {
+  fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line, function != nullptr ? function : "?", assertion);
+  die("an assertion failed");
+}
+
+}  // extern "C"
+
+namespace sesha::images {
+namespace {
+
+struct Interposed {
+  std::string_view name;
+  std::string_view ours;
+  void* address;
+};
+
+template <typename F>
+void* address_of(F* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+const Interposed kInterposed[] = {
+    {"dlopen", "sesha_image_dlopen", address_of(sesha_image_dlopen)},
+    {"dlmopen", "sesha_image_dlmopen", address_of(sesha_image_dlmopen)},
+    {"dlsym", "sesha_image_dlsym", address_of(sesha_image_dlsym)},
+    {"dlvsym", "sesha_image_dlvsym", address_of(sesha_image_dlvsym)},
+    {"dlclose", "sesha_image_dlclose", address_of(sesha_image_dlclose)},
+    {"dlerror", "sesha_image_dlerror", address_of(sesha_image_dlerror)},
+    {"dladdr", "sesha_image_dladdr", address_of(sesha_image_dladdr)},
+    {"dladdr1", "sesha_image_dladdr1", address_of(sesha_image_dladdr1)},
+    {"__cxa_atexit", "sesha_image_cxa_atexit", address_of(sesha_image_cxa_atexit)},
+    {"on_exit", "sesha_image_on_exit", address_of(sesha_image_on_exit)},
+    {"at_quick_exit", "sesha_image_at_quick_exit", address_of(sesha_image_at_quick_exit)},
+    {"__cxa_at_quick_exit", "sesha_image_cxa_at_quick_exit", address_of(sesha_image_cxa_at_quick_exit)},
+    {"__cxa_thread_atexit", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
+    {"__cxa_thread_atexit_impl", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
+    {"abort", "sesha_image_abort", address_of(sesha_image_abort)},
+    {"__assert_fail", "sesha_image_assert_fail", address_of(sesha_image_assert_fail)},
+};
+
+const Interposed* find(std::string_view name) {
+  for (const Interposed& entry : kInterposed) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<std::string_view> interposed_name(std::string_view name) {
+  const Interposed* found = find(name);
+  if (found == nullptr) return std::nullopt;
+  return found->ours;
+}
+
+void* interposed_address(std::string_view name) {
+  const Interposed* found = find(name);
+  return found == nullptr ? nullptr : found->address;
+}
+
+}  // namespace sesha::images
