@@ -3,7 +3,7 @@
 // **Guarantees:** a lease's release function runs exactly once, in a thread that holds the origin's GIL, after the
 // last reference is gone; or never, if the origin has closed its queue (it is finalised or dead), in which case what
 // was lent stays in memory. Retaining and releasing never block on a GIL, call no Python and may happen in any
-// thread, whichever GILs it holds. Releases of one interpreter run in the order in which they were queued.
+// thread, whichever GILs it holds.
 //
 // **This code assumes:** whoever enters or leaves a call holds the origin's GIL and calls sesha_releases_run(); the
 // attendant calls the binding's `drain` for an origin that is idle; the owner does not move or free lent memory

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "exchange/release_queue.h"
 #include "sesha.h"
 
 /// Entries are never freed: a lease or a late thread may name an interpreter long after its end.
@@ -11,6 +12,7 @@ struct sesha_interpreter {
   uint32_t index = 0;
   std::atomic<const sesha_binding*> binding{nullptr};
   std::atomic<bool> alive{false};
+  sesha::exchange::ReleaseQueue releases;  // what it lent and is given back
 };
 
 namespace sesha::guests {
