@@ -1,0 +1,1 @@
+"""What `sesha doctor` looks at: this Python, this machine, the environment's extensions."""
