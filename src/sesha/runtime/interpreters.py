@@ -96,7 +96,8 @@ def _host_options() -> dict[str, Any]:
         # An empty entry stands for the working directory, which is the process's and may change.
         "path": [entry for entry in sys.path if isinstance(entry, str)],
         "xoptions": [
-            name if value is True else f"{name}={value}" for name, value in sys._xoptions.items()  # noqa: SLF001 - the documented place of -X options
+            name if value is True else f"{name}={value}"
+            for name, value in sys._xoptions.items()  # noqa: SLF001 - the documented place of -X options
         ],
         "warnoptions": list(sys.warnoptions),
         "utf8_mode": bool(flags.utf8_mode),

@@ -119,7 +119,7 @@ def _version_of(libpython: Path) -> str:
         "import ctypes, sys; f = ctypes.CDLL(sys.argv[1]).Py_GetVersion; "
         "f.restype = ctypes.c_char_p; print(f().decode().split()[0])"
     )
-    child = subprocess.run(  # noqa: S603 - this very Python, with a file that it would load anyway
+    child = subprocess.run(
         [sys.executable, "-I", "-c", program, str(libpython)],
         capture_output=True,
         text=True,

@@ -52,14 +52,13 @@ class Child:
         self._stop = stop
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._answers = b""
-        command = [sys.executable, "-m", "sesha.cli.checks.importing", str(interpreters)]
-        self._process = subprocess.Popen(  # noqa: S603 - this very Python and a module of ours
-            [sys.executable, "-X", "faulthandler", *command[1:]],
+        # -P: the working folder's own modules are not the environment's.
+        options = ["-P", "-X", "faulthandler", "-m", "sesha.cli.checks.importing"]
+        self._process = subprocess.Popen(
+            [sys.executable, *options, str(interpreters)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            # Away from the user's folder, where an import could pick up a file of theirs.
-            cwd=tempfile.gettempdir(),
             # What it starts can be ended with it, and Ctrl-C is this process's to handle.
             start_new_session=True,
             bufsize=0,
