@@ -16,7 +16,7 @@ from sesha.cli.checks.environment import Extension
 from sesha.cli.checks.finding import Finding, Status
 from sesha.cli.checks.python import check_python
 from sesha.cli.checks.system import check_system
-from sesha.cli.checks.trial import Trial
+from sesha.cli.checks.trial import Trial, check_interpreters
 
 if TYPE_CHECKING:
     # What argparse's add_subparsers gives has no public name to call at run time.
@@ -75,8 +75,10 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Runs the checks, prints the report, and returns the exit code: 1 if a check failed."""
     checks = [*check_system(), *check_python()]
+    # Each step needs the one before it: what is broken below would be blamed on everything above.
+    if not _any_failed(checks):
+        checks.append(check_interpreters())
     extensions: list[Finding] = []
-    # With a broken machine or Python every extension would fail for that one reason.
     if not options.no_extensions and not _any_failed(checks):
         extensions = check_extensions(options.packages, options.timeout, options.jobs)
     if options.json:

@@ -137,3 +137,17 @@ def test_progress_is_told_of_every_module() -> None:
     names = ["trial_good", "trial_raises", "trial_also_good"]
     trial.Trial(PATIENCE, done.append).try_package([Extension(n, "trial", Path(n)) for n in names])
     assert sorted(set(done)) == sorted(names)
+
+
+def test_interpreters_work_here() -> None:
+    """Interpreters start, import and end on the machine that runs the suite."""
+    assert trial.check_interpreters().status is Status.OK
+
+
+def test_pool_that_cannot_start_is_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no interpreter starts, the finding holds the error that the child died of."""
+    monkeypatch.setattr(trial, "INTERPRETERS", -1)
+    finding = trial.check_interpreters()
+    assert finding.status is Status.FAILED
+    assert "-1" in finding.detail
+    assert finding.fix

@@ -27,7 +27,7 @@ from concurrent.futures import CancelledError
 from typing import IO, Self
 
 from sesha.cli.checks.environment import Extension
-from sesha.cli.checks.finding import Finding, Status
+from sesha.cli.checks.finding import Finding, Status, failed, ok
 
 # Two: a copy that collides with another needs both.
 INTERPRETERS = 2
@@ -154,6 +154,23 @@ class Child:
         return lines[-1] if lines else f"ended with exit code {code}"
 
 
+def check_interpreters(timeout: float = 60.0) -> Finding:
+    """Whether interpreters start, work and end at all, in a child process.
+
+    Args:
+        timeout: Seconds for each of the three.
+    """
+    subject = "interpreters"
+    try:
+        with Child(INTERPRETERS, threading.Event()) as child:
+            error = child.load("sys", timeout) or child.finish(timeout)
+    except (ChildProcessError, TimeoutError) as death:
+        error = str(death) or f"no answer within {timeout:.0f} s"
+    if error:
+        return failed(subject, error, _fix(error))
+    return ok(subject, f"{INTERPRETERS} start, import and end")
+
+
 class Trial:
     """Tries packages, each in a child of its own. Its methods may run in several threads at once.
 
@@ -219,8 +236,11 @@ class Trial:
         if plain:
             detail = f"fails in plain Python too: {plain}"
             return Finding(extension.module, Status.SKIPPED, detail, "", extension.package)
-        fix = _STATIC_TLS if "static TLS" in error else _REPORT
-        return Finding(extension.module, Status.FAILED, error, fix, extension.package)
+        return Finding(extension.module, Status.FAILED, error, _fix(error), extension.package)
+
+
+def _fix(error: str) -> str:
+    return _STATIC_TLS if "static TLS" in error else _REPORT
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
