@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "binding/arenas.h"
 #include "binding/interpreter.h"
 #include "binding/table.h"
 #include "guests/guest.h"
@@ -98,6 +99,7 @@ PyStatus initialize(const BootOptions& options) {
   pre.configure_locale = 0;  // the process's locale is the host's to set
   PyStatus status = Py_PreInitialize(&pre);
   if (PyStatus_Exception(status) != 0) return status;
+  own_arenas();
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
   status = configure(config, options);

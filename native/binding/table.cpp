@@ -2,7 +2,9 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <malloc.h>
 
+#include "binding/arenas.h"
 #include "binding/call.h"
 #include "binding/interpreter.h"
 #include "binding/threads.h"
@@ -82,6 +84,9 @@ sesha_status finalize(sesha_interpreter* self) {
     // The door is closed for others; this thread goes on with a state of its own.
     PyGILState_Ensure();
     Py_FinalizeEx();
+    // What others have borrowed may lie in this interpreter's memory.
+    if (sesha_lease_count(self) == 0) free_arenas();
+    malloc_trim(0);
   }
   sesha_boundary_pop(&boundary);
   return SESHA_OK;

@@ -16,6 +16,8 @@
 #include <utility>
 
 #include "guests/boundary.h"
+#include "guests/guest.h"
+#include "guests/registry.h"
 #include "guests/spaces.h"
 #include "images/interposed.h"
 #include "images/loader.h"
@@ -86,13 +88,16 @@ const Library* image_of(void* handle) {
 struct ThreadDestructor {
   void (*function)(void*);
   void* object;
+  sesha_interpreter* guest;
 };
 
 /// On the main thread these run during exit(), when the host's Python is gone and a guest's may be in the middle of
-/// anything; the process takes their memory back in any case.
+/// anything; and a guest that has ended has no objects left to destroy. The memory goes with the process.
 void run_thread_destructor(void* context) {
   auto* destructor = static_cast<ThreadDestructor*>(context);
-  if (syscall(SYS_gettid) != getpid()) destructor->function(destructor->object);
+  const bool main_thread = syscall(SYS_gettid) == getpid();
+  const bool ended = destructor->guest != nullptr && !destructor->guest->alive;
+  if (!main_thread && !ended) destructor->function(destructor->object);
   delete destructor;
 }
 
@@ -156,7 +161,8 @@ SESHA_API int sesha_image_at_quick_exit(void (*)()) { return 0; }
 SESHA_API int sesha_image_cxa_at_quick_exit(void (*)(void*), void*) { return 0; }
 
 SESHA_API int sesha_image_cxa_thread_atexit(void (*function)(void*), void* object, void* module) {
-  return __cxa_thread_atexit_impl(run_thread_destructor, new ThreadDestructor{function, object}, module);
+  sesha_interpreter* guest = sesha_guest_at(__builtin_return_address(0));
+  return __cxa_thread_atexit_impl(run_thread_destructor, new ThreadDestructor{function, object, guest}, module);
 }
 
 SESHA_API void sesha_image_abort() { die("abort() was called"); }
