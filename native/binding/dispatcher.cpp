@@ -1,7 +1,9 @@
 // `sesha._native.Dispatcher`: a pool's slots and queue, seen from Python.
+#include <new>
 #include <vector>
 
 #include "binding/hold.h"
+#include "binding/interpreter.h"
 #include "binding/pool.h"
 #include "binding/codec.h"
 #include "binding/task.h"
@@ -292,11 +294,40 @@ PyType_Slot dispatcher_slots[] = {{Py_tp_doc, const_cast<char*>("Slots and queue
 PyType_Spec dispatcher_spec = {"sesha._native.Dispatcher", sizeof(Dispatcher), 0,
                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, dispatcher_slots};
 
+/// call_interpreter(index, fn, args): for an interpreter that is in no pool yet.
+PyObject* call_interpreter_directly(PyObject*, PyObject* args) {
+  unsigned int index;
+  PyObject *fn, *arguments;
+  if (!PyArg_ParseTuple(args, "IOO!:call_interpreter", &index, &fn, &PyTuple_Type, &arguments)) return nullptr;
+  sesha_interpreter* interpreter = find_interpreter(index);
+  if (interpreter == nullptr) return nullptr;
+  sesha_message* request = encode_call(fn, arguments, nullptr);
+  if (request == nullptr) return nullptr;
+  sesha_message* reply = nullptr;
+  sesha_status status;
+  Py_BEGIN_ALLOW_THREADS
+  status = call_interpreter(interpreter, request, guests::kForever, &reply);
+  Py_END_ALLOW_THREADS
+  return finish_call(status, interpreter, reply);
+}
+
+PyObject* current_interpreter(PyObject*, PyObject*) {
+  const sesha_interpreter* interpreter = this_interpreter();
+  return PyLong_FromUnsignedLong(interpreter == nullptr ? 0 : sesha_interpreter_index(interpreter));
+}
+
+PyMethodDef functions[] = {
+    {"call_interpreter", call_interpreter_directly, METH_VARARGS,
+     PyDoc_STR("call_interpreter(index, fn, args, /)\n--\n\nCall in an interpreter that no other thread can stop.")},
+    {"current_interpreter", current_interpreter, METH_NOARGS,
+     PyDoc_STR("current_interpreter()\n--\n\nIndex of the interpreter that runs this; 0 is the host.")},
+    {nullptr, nullptr, 0, nullptr}};
+
 }  // namespace
 
 int add_dispatcher(PyObject* module) {
   dispatcher_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&dispatcher_spec));
-  if (dispatcher_type == nullptr) return -1;
+  if (dispatcher_type == nullptr || PyModule_AddFunctions(module, functions) < 0) return -1;
   return PyModule_AddType(module, dispatcher_type);
 }
 

@@ -3,6 +3,10 @@
 // **This code assumes:** the GIL guards the fields.
 #include "binding/hold.h"
 
+#include <structmember.h>
+
+#include <cstddef>
+
 #include "binding/codec.h"
 #include "guests/semaphore.h"
 
@@ -20,6 +24,7 @@ struct Hold {
   uint32_t calls;  ///< in flight
   bool released;
   bool died;
+  PyObject* weak_references;
 };
 
 PyObject* raise_closed(const Hold* hold) {
@@ -116,6 +121,7 @@ void hold_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   Hold* hold = reinterpret_cast<Hold*>(self);
+  if (hold->weak_references != nullptr) PyObject_ClearWeakRefs(self);
   hold->released = true;
   if (hold->dispatcher->fork_generation == sesha_fork_generation()) end_if_unused(hold);
   Py_DECREF(hold->dispatcher);
@@ -137,11 +143,16 @@ PyGetSetDef hold_getset[] = {
     {"interpreter", hold_interpreter, nullptr, PyDoc_STR("Index of the interpreter."), nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
+PyMemberDef hold_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Hold, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
 PyType_Slot hold_slots[] = {{Py_tp_doc, const_cast<char*>("A slot of a pool, held until release().")},
                             {Py_tp_traverse, reinterpret_cast<void*>(hold_traverse)},
                             {Py_tp_dealloc, reinterpret_cast<void*>(hold_dealloc)},
                             {Py_tp_methods, hold_methods},
                             {Py_tp_getset, hold_getset},
+                            {Py_tp_members, hold_members},
                             {0, nullptr}};
 
 PyType_Spec hold_spec = {"sesha._native.Hold", sizeof(Hold), 0,
@@ -161,6 +172,7 @@ PyObject* hold_object(Dispatcher* dispatcher, sesha_slot* slot) {
   hold->interpreter = sesha_slot_interpreter(slot);
   hold->calls = 0;
   hold->released = hold->died = false;
+  hold->weak_references = nullptr;
   PyObject_GC_Track(hold);
   return reinterpret_cast<PyObject*>(hold);
 }
