@@ -1,0 +1,93 @@
+"""What the host runs inside an interpreter: each function here is called there by name.
+
+Kept free of imports that a bare interpreter has not made anyway.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+T = TypeVar("T")
+
+
+def identity(value: T) -> T:
+    """Return the value: copies what a reference stands for, or leaves a copy of an argument here."""
+    return value
+
+
+def run_chunk(fn: Callable[..., T], chunk: Sequence[tuple[Any, ...]]) -> list[T]:
+    """Call ``fn`` with each tuple of arguments."""
+    return [fn(*arguments) for arguments in chunk]
+
+
+def prepare(preload: Iterable[str], prefix: str | None) -> None:
+    """Make a new interpreter ready: distinguishable output, modules imported."""
+    if prefix is not None:
+        from sesha.runtime.output import prefix_streams
+
+        prefix_streams(prefix)
+    for name in preload:
+        importlib.import_module(name)
+
+
+def import_module(name: str) -> Any:
+    """Import a module and return it."""
+    return importlib.import_module(name)
+
+
+def new_namespace() -> dict[str, Any]:
+    """Return the globals of a session."""
+    return {"__name__": "__session__", "__builtins__": __builtins__}
+
+
+def execute(namespace: dict[str, Any], source: str, filename: str) -> None:
+    """Run statements; tracebacks show their lines."""
+    from sesha.runtime.sources import remember_lines
+
+    remember_lines(filename, source)
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - it is what a session is for
+
+
+def evaluate(namespace: dict[str, Any], source: str) -> Any:
+    """Return the value of an expression."""
+    return eval(source, namespace)  # noqa: S307 - it is what a session is for
+
+
+def contains(container: Any, item: Any) -> bool:
+    """Return whether ``item in container``."""
+    return item in container
+
+
+def set_item(container: Any, key: Any, value: Any) -> None:
+    """Do ``container[key] = value``."""
+    container[key] = value
+
+
+def delete_item(container: Any, key: Any) -> None:
+    """Do ``del container[key]``."""
+    del container[key]
+
+
+def get_item(container: Any, key: Any) -> Any:
+    """Return ``container[key]``."""
+    return container[key]
+
+
+def describe(value: Any) -> str:
+    """Return the type and the repr of a value."""
+    return f"{type(value).__module__}.{type(value).__qualname__}: {value!r}"
+
+
+def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method of an object."""
+    return getattr(target, name)(*args, **kwargs)
+
+
+def loaded(name: str) -> bool:
+    """Return whether a module has been imported here."""
+    return name in sys.modules

@@ -1,0 +1,114 @@
+"""An object taken apart once, and put together in each interpreter that needs it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from sesha.errors import ReplicaUnloaded
+
+
+@dataclass
+class Payload:
+    """A pickle, and the arrays and tensors that it refers to by number."""
+
+    stream: bytes
+    parts: list[Any]
+
+
+def pack(obj: Any) -> Payload:
+    """Take an object apart: arrays and tensors stay what they are, everything else is pickled.
+
+    Raises:
+        TypeError: It can't be pickled.
+    """
+    import cloudpickle
+
+    parts: list[Any] = []
+    numbers: dict[int, int] = {}
+
+    class Packer(cloudpickle.Pickler):  # type: ignore[misc, name-defined]
+        def persistent_id(self, value: Any) -> int | None:
+            if not _is_array(value):
+                return None
+            if id(value) not in numbers:
+                numbers[id(value)] = len(parts)
+                parts.append(value)
+            return numbers[id(value)]
+
+    stream = io.BytesIO()
+    try:
+        Packer(stream, protocol=5).dump(obj)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise TypeError(f"cannot replicate a {type(obj).__qualname__}: {error}") from error
+    return Payload(stream.getvalue(), parts)
+
+
+def unpack(payload: Payload) -> Any:
+    """Put the object together again, around the same arrays and tensors."""
+
+    class Unpacker(pickle.Unpickler):
+        def persistent_load(self, number: int) -> Any:
+            return payload.parts[number]
+
+    return Unpacker(io.BytesIO(payload.stream)).load()
+
+
+def _is_array(value: Any) -> bool:
+    """Tell values that cross by themselves, of exact types: subclasses pickle themselves around those."""
+    cls = type(value)
+    root = cls.__module__.partition(".")[0]
+    if root == "numpy":
+        return cls is sys.modules["numpy"].ndarray and not value.dtype.hasobject
+    if root == "torch":
+        torch = sys.modules["torch"]
+        return (
+            cls in (torch.Tensor, torch.nn.Parameter)
+            and value.layout is torch.strided
+            and not value.is_quantized
+        )
+    return False
+
+
+_lock = threading.Lock()
+_held: dict[int, Payload] = {}
+_made: dict[int, Any] = {}
+
+
+def hold(number: int, payload: Payload) -> None:
+    """Keep a payload here for its first use."""
+    _held[number] = payload
+
+
+def drop(number: int) -> None:
+    """Forget a payload and the object made of it."""
+    with _lock:
+        _held.pop(number, None)
+        _made.pop(number, None)
+
+
+def call(number: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method of the object, which is made if this is its first use."""
+    try:
+        target = _made[number]
+    except KeyError:
+        target = _make(number)
+    if method == "__call__":
+        return target(*args, **kwargs)
+    return getattr(target, method)(*args, **kwargs)
+
+
+def _make(number: int) -> Any:
+    with _lock:
+        if number in _made:
+            return _made[number]
+        if number not in _held:
+            raise ReplicaUnloaded("the replica has been unloaded; call pool.replicate again")
+        target = _made[number] = unpack(_held[number])
+        # The object has what it needs of it.
+        _held[number] = Payload(b"", [])
+        return target
