@@ -5,13 +5,33 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "sesha.h"
+#include "binding/boot.h"
+#include "binding/interpreter.h"
+#include "binding/pool.h"
+#include "binding/table.h"
+#include "binding/values.h"
 
+namespace sesha::binding {
 namespace {
 
 PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "sesha._native", nullptr, -1, nullptr,
                                  nullptr,               nullptr,         nullptr, nullptr};
 
-}  // namespace
+int fill(PyObject* module) {
+  // In a guest its boot has named the interpreter before any module is imported.
+  if (this_interpreter() == nullptr && register_host() < 0) return -1;
+  if (add_values(module) < 0 || add_pool(module) < 0) return -1;
+  return add_boot(module);
+}
 
-PyMODINIT_FUNC PyInit__native() { return PyModule_Create(&module_definition); }
+}  // namespace
+}  // namespace sesha::binding
+
+PyMODINIT_FUNC PyInit__native() {
+  PyObject* module = PyModule_Create(&sesha::binding::module_definition);
+  if (module != nullptr && sesha::binding::fill(module) < 0) {
+    Py_DECREF(module);
+    return nullptr;
+  }
+  return module;
+}

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "binding/codec.h"
+#include "binding/interrupts.h"
 #include "guests/semaphore.h"
 
 namespace sesha::binding {
@@ -116,12 +117,14 @@ sesha_message* encode_arguments(const Arguments& arguments) {
 
 sesha_status call_interpreter(sesha_interpreter* interpreter, sesha_message* request, int64_t deadline,
                               sesha_message** reply) {
-  (void)deadline;
-  const sesha_binding* binding = sesha_interpreter_binding(interpreter);
-  return binding->call(interpreter, request, reply);
+  return call_watched(interpreter, request, deadline, reply);
 }
 
 PyObject* finish_call(sesha_status status, sesha_interpreter* interpreter, sesha_message* reply) {
+  if (check_interrupted() < 0) {
+    sesha_message_free(reply);
+    return nullptr;
+  }
   if (status == SESHA_OK) return decode_reply(reply);
   sesha_message_free(reply);
   if (status == SESHA_DIED) {
