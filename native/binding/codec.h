@@ -23,6 +23,8 @@ namespace sesha::binding {
 sesha_message* encode_call(PyObject* fn, PyObject* args, PyObject* kwargs);
 /// A value by itself; `root` is the name that error messages give it ("value", "result").
 sesha_message* encode_value(PyObject* value, const char* root);
+/// The value of a Handle: an object of this interpreter, lent by `lease`, which is taken over.
+sesha_message* encode_kept(sesha_lease* lease);
 /// The exception that is set, which is cleared. Null only without memory for a message.
 sesha_message* encode_exception();
 
