@@ -60,7 +60,7 @@ int64_t deadline_after(PyObject* seconds) {
   }
   // A century is as good as for ever, and far from overflow.
   if (value > 3e9) return guests::kForever;
-  return guests::monotonic_now() + static_cast<int64_t>(std::fmax(value, 0.0) * 1e9);
+  return sesha_monotonic_now() + static_cast<int64_t>(std::fmax(value, 0.0) * 1e9);
 }
 
 int acquire_slot(Dispatcher* dispatcher, sesha_interpreter* pin, int64_t deadline, sesha_slot** slot) {

@@ -504,6 +504,8 @@ std::atomic<uint64_t> fork_generation{0};
 
 uint64_t sesha_fork_generation(void) { return fork_generation.load(std::memory_order_relaxed); }
 
+int64_t sesha_monotonic_now(void) { return sesha::guests::monotonic_now(); }
+
 sesha_pool* sesha_pool_new(size_t queue_limit) {
   return new (std::nothrow) sesha_pool(queue_limit);
 }

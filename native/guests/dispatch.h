@@ -66,6 +66,9 @@ typedef struct sesha_pool_statistics {
 /// How often this process has been forked off, counting its ancestors since libsesha was loaded.
 SESHA_API uint64_t sesha_fork_generation(void);
 
+/// Now, in nanoseconds of CLOCK_MONOTONIC.
+SESHA_API int64_t sesha_monotonic_now(void);
+
 /// `queue_limit`: how many requests may wait at a time; SIZE_MAX for any number. Null when out of
 /// memory.
 SESHA_API sesha_pool* sesha_pool_new(size_t queue_limit);
