@@ -6,7 +6,6 @@ Kept free of imports that a bare interpreter has not made anyway.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -88,6 +87,12 @@ def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
     return getattr(target, name)(*args, **kwargs)
 
 
-def loaded(name: str) -> bool:
-    """Return whether a module has been imported here."""
-    return name in sys.modules
+def become_main_thread() -> None:
+    """Make the calling thread the one that Python's end takes for the main thread.
+
+    `threading` gives that name to the thread in which the interpreter was started, which is over by now; it
+    would be waited for until it gives a lock back.
+    """
+    import threading
+
+    threading.main_thread()._ident = threading.get_ident()  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way

@@ -172,10 +172,11 @@ class Lifecycle:
     def _call(index: int, function: Callable[..., object] | str, *arguments: object) -> Any:
         return _native.call_interpreter(index, function, arguments)
 
-    @staticmethod
-    def _stop(index: int) -> None:
+    @classmethod
+    def _stop(cls, index: int) -> None:
         # One that died can't be ended in order: what it holds stays in memory.
         with contextlib.suppress(ValueError, InterpreterDied):
+            cls._call(index, f"{_GUEST}:become_main_thread")
             _native.stop_interpreter(index)
 
     def do_everywhere(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
