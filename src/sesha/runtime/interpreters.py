@@ -6,8 +6,8 @@ Thread safety: every function may be called by any thread; `start_interpreter` f
 from __future__ import annotations
 
 import os
+import re
 import sys
-import sysconfig
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,46 +26,39 @@ def python_library() -> str:
     loaded = _mapped_library()
     if loaded is not None:
         return loaded
-    tried = []
-    for candidate in _library_candidates():
-        tried.append(str(candidate))
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    tried = _library_candidates(version)
+    for candidate in tried:
         if candidate.is_file():
             return str(candidate.resolve())
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     raise ImageError(
         f"Python {version} at {sys.executable} is linked statically and its shared library was not "
-        f"found (looked for {', '.join(tried)}). Install it (Debian and Ubuntu: libpython{version}), "
-        "or use a Python that has one: conda, python-build-standalone (uv), or pyenv with "
-        "PYTHON_CONFIGURE_OPTS=--enable-shared"
+        f"found (looked for {', '.join(map(str, tried))}). Install it (Debian and Ubuntu: "
+        f"libpython{version}), or use a Python that has one: conda, python-build-standalone (uv), "
+        "or pyenv with PYTHON_CONFIGURE_OPTS=--enable-shared"
     )
-
-
-def _library_name() -> str:
-    """Return the soname of this version's library, such as ``libpython3.11.so.1.0``."""
-    name = sysconfig.get_config_var("INSTSONAME")
-    if isinstance(name, str) and ".so" in name:
-        return name
-    return f"libpython{sysconfig.get_config_var('LDVERSION')}.so.1.0"
 
 
 def _mapped_library() -> str | None:
     """Return the library from which this very process runs, if it does run from one."""
-    name = _library_name()
+    name = re.compile(rf"libpython{sys.version_info.major}\.{sys.version_info.minor}[a-z]*\.so.*")
     for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
         path = line.split(maxsplit=5)[5:]
-        if path and os.path.basename(path[0]) == name:
+        # A guest's image is named folder/./file.
+        if path and "/./" not in path[0] and name.fullmatch(os.path.basename(path[0])):
             return path[0]
     return None
 
 
-def _library_candidates() -> list[Path]:
-    name = _library_name()
-    folders = [sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib"]
-    multiarch = sysconfig.get_config_var("MULTIARCH")
+def _library_candidates(version: str) -> list[Path]:
+    # Not from sysconfig: its first use reads a file and is not safe in several threads.
+    name = f"libpython{version}{sys.abiflags}.so.1.0"
+    folders = [f"{sys.base_prefix}/{sys.platlibdir}", f"{sys.base_prefix}/lib"]
+    multiarch = getattr(sys.implementation, "_multiarch", "")
     if multiarch:
         folders += [f"/usr/lib/{multiarch}", f"/lib/{multiarch}"]
     folders += ["/usr/local/lib", "/usr/lib64", "/usr/lib"]
-    return [Path(folder) / name for folder in dict.fromkeys(folders) if folder]
+    return [Path(folder) / name for folder in dict.fromkeys(folders)]
 
 
 def _host_options() -> dict[str, Any]:
