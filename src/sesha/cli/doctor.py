@@ -5,7 +5,6 @@ Every row that fails comes with its fix; the exit code is 1 if one fails.
 
 import argparse
 import concurrent.futures
-import itertools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -114,16 +113,14 @@ def check_extensions(packages: list[str], timeout: float, jobs: int) -> list[Fin
         for name in packages
         if all(item.package != name for item in found)
     ]
-    with report.progress(len(modules)) as advance:
-        findings += _try_all(modules, Trial(timeout, advance), jobs)
+    # The longest first, so that the last child doesn't work alone for long.
+    batches = environment.batches(modules)
+    with report.progress(sum(map(len, batches))) as advance:
+        findings += _try_all(batches, Trial(timeout, advance), jobs)
     return sorted(findings, key=lambda finding: (finding.package, finding.subject))
 
 
-def _try_all(modules: list[Extension], trial: Trial, jobs: int) -> Iterator[Finding]:
-    by_package = sorted(modules, key=lambda module: module.package)
-    batches = [list(batch) for _, batch in itertools.groupby(by_package, lambda m: m.package)]
-    # The longest first, so that the last child doesn't work alone for long.
-    batches.sort(key=len, reverse=True)
+def _try_all(batches: list[list[Extension]], trial: Trial, jobs: int) -> Iterator[Finding]:
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=jobs)
     try:
         for findings in pool.map(trial.try_package, batches):

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from sesha.cli.checks.elf import Machine
-from sesha.cli.checks.environment import STANDARD_LIBRARY, Extension, extensions, folders
+from sesha.cli.checks.environment import (
+    STANDARD_LIBRARY,
+    Extension,
+    batches,
+    extensions,
+    folders,
+)
 from sesha.cli.checks.finding import Finding, Status
 
 SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
@@ -89,3 +95,16 @@ def test_build_for_another_processor_is_a_failure(place: Path) -> None:
 def test_missing_folder_holds_nothing(tmp_path: Path) -> None:
     """A folder of sys.path that doesn't exist is no error."""
     assert list(extensions([tmp_path / "none"])) == []
+
+
+def test_batches_are_packages_with_the_package_itself_first() -> None:
+    """Modules are grouped by package, largest first; a package is tried as well as its modules."""
+    names = ["cv2.cv2", "_ctypes", "p._a", "p._b", "_single"]
+    packages = ["cv2", STANDARD_LIBRARY, "p", "p", "_single"]
+    modules = [Extension(n, p, Path(n)) for n, p in zip(names, packages, strict=True)]
+    assert [[e.module for e in batch] for batch in batches(modules)] == [
+        ["p", "p._a", "p._b"],
+        ["cv2", "cv2.cv2"],
+        ["_ctypes"],
+        ["_single"],
+    ]

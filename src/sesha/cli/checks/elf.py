@@ -103,6 +103,8 @@ def _read(content: mmap.mmap) -> SharedObject:
         raise ElfError("not an ELF file")
     if ident[4:6] != b"\x02\x01":
         raise ElfError("not 64-bit little-endian")
+    if table + count * size > len(content):
+        raise ElfError("cut short inside its program header")
     segments = [
         _Segment(*_SEGMENT.unpack_from(content, table + index * size)) for index in range(count)
     ]

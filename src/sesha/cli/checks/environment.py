@@ -69,6 +69,21 @@ def extensions(places: Iterable[Path]) -> Iterator[Extension | Finding]:
                     yield found
 
 
+def batches(extensions: Iterable[Extension]) -> list[list[Extension]]:
+    """Groups modules by package, the largest group first, each with the package itself in front.
+
+    Some modules can only be imported by their package, which gives them another name (`cv2.cv2`):
+    the package has to be tried too.
+    """
+    by_package: dict[str, list[Extension]] = {}
+    for extension in extensions:
+        batch = by_package.setdefault(extension.package, [])
+        if not batch and extension.package not in (STANDARD_LIBRARY, extension.module):
+            batch.append(Extension(extension.package, extension.package, extension.path))
+        batch.append(extension)
+    return sorted(by_package.values(), key=len, reverse=True)
+
+
 def _judge(extension: Extension, suffix: str) -> Extension | Finding | None:
     if suffix not in importlib.machinery.EXTENSION_SUFFIXES:
         if not suffix.startswith(".cpython-"):
