@@ -8,11 +8,11 @@
 #include <cstring>
 #include <map>
 #include <shared_mutex>
-#include <unordered_set>
 
 #include "images/interposed.h"
 #include "images/naming.h"
 #include "images/remap.h"
+#include "images/renaming.h"
 #include "images/writer.h"
 
 namespace sesha::images {
@@ -35,23 +35,6 @@ struct Arguments {
 Arguments arguments;
 
 __attribute__((constructor)) void keep_arguments(int count, char** values, char**) { arguments = {count, values}; }
-
-/// The C and C++ runtimes: what they define keeps its name in images that define it too (operator new, type
-/// information of std types), as C++ expects one definition of those in the whole process.
-bool runtime_defines(std::string_view name, uint32_t hash) {
-  static const auto& runtimes = *new std::vector<std::shared_ptr<const Object>>([] {
-    std::vector<std::shared_ptr<const Object>> found;
-    for (const char* library : {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0",
-                                "libdl.so.2", "librt.so.1"}) {
-      void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-      link_map* map = nullptr;
-      if (handle != nullptr && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) found.push_back(Object::open(map->l_name));
-    }
-    return found;
-  }());
-  return std::any_of(runtimes.begin(), runtimes.end(),
-                     [&](const auto& object) { return object->defines(name, hash); });
-}
 
 Chain chain_of(const Library* library) {
   Chain chain;
@@ -212,17 +195,12 @@ Image Space::write(const Library& library, const std::vector<std::string>& neede
   Changes changes{.soname = library.soname,
                   .needed = needed,
                   .renamed_libraries = library.renamed_libraries,
-                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) -> std::string {
-                    const bool undefined = symbol.st_shndx == SHN_UNDEF;
-                    if (undefined) {
-                      if (auto interposed = interposed_name(name)) return std::string(*interposed);
-                    }
-                    if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL) return std::string(name);
-                    const uint32_t hash = gnu_hash(name);
-                    const bool ours = !undefined || std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
-                      return other->object->defines(name, hash);
+                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) {
+                    return image_name(symbol, name, [&](std::string_view name, uint32_t hash) {
+                      return std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
+                        return other->object->defines(name, hash);
+                      });
                     });
-                    return ours && !runtime_defines(name, hash) ? renamed(name) : std::string(name);
                   }};
   return write_image(*library.object, changes);
 }
