@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "images/naming.h"
 #include "images/renaming.h"
 #include "images/writer.h"
 
@@ -44,7 +45,7 @@ extern "C" sesha_status sesha_image_dump(const char* path, const char* soname, i
   using namespace sesha::images;
   try {
     const auto object = Object::open(path);
-    Changes changes{.soname = soname, .needed = {}, .renamed_libraries = {}, .rename = {}};
+    Changes changes{.soname = soname, .needed = {}, .needed_always = kCoreName, .renamed_libraries = {}, .rename = {}};
     for (std::string_view name : object->needed()) {
       changes.needed.push_back(changes.soname + "-needs-" + std::string(name));
       changes.renamed_libraries.emplace_back(name, changes.needed.back());

@@ -18,8 +18,6 @@
 namespace sesha::images {
 namespace {
 
-constexpr const char* kCoreName = "libsesha.so.0";
-
 /// Address ranges of all images of all guests.
 struct Ranges {
   std::shared_mutex mutex;
@@ -194,6 +192,7 @@ Image Space::write(const Library& library, const std::vector<std::string>& neede
   for (const Library* global : globals_) collect(*global, scope);
   Changes changes{.soname = library.soname,
                   .needed = needed,
+                  .needed_always = kCoreName,
                   .renamed_libraries = library.renamed_libraries,
                   .rename = [&](const Elf64_Sym& symbol, std::string_view name) {
                     return image_name(symbol, name, [&](std::string_view name, uint32_t hash) {
