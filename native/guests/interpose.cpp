@@ -51,7 +51,9 @@ void* open(const char* name, int flags, const void* address) {
   if (space == nullptr) return dlopen(name, flags);
   clear_error();
   try {
-    return space->open(name, flags, caller);
+    void* handle = space->open(name, flags, caller);
+    dlerror();  // of attempts before
+    return handle;
   } catch (const std::exception& error) {
     set_error(error.what());
     return nullptr;

@@ -94,7 +94,9 @@ std::string File::unique_path() const {
 
 void File::resize(uint64_t size) {
   if (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
-    throw Error(std::string("cannot make an image: ") + std::strerror(errno));
+    throw Error("cannot make an image of " + std::to_string(size >> 20) + " MiB: " + std::strerror(errno) +
+                (errno == EFBIG ? ". Raise the limit on the size of files (ulimit -f)"
+                                : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it"));
   }
 }
 
@@ -105,7 +107,8 @@ void File::write(uint64_t offset, const void* data, size_t size) {
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0) {
       throw Error(std::string("cannot write an image: ") + std::strerror(done < 0 ? errno : ENOSPC) +
-                  ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it");
+                  (errno == EFBIG ? ". Raise the limit on the size of files (ulimit -f)"
+                                  : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it"));
     }
     bytes += done;
     offset += static_cast<uint64_t>(done);

@@ -8,17 +8,16 @@
 #include <cstring>
 #include <map>
 #include <shared_mutex>
-#include <unordered_set>
+#include <utility>
 
 #include "images/interposed.h"
 #include "images/naming.h"
 #include "images/remap.h"
+#include "images/renaming.h"
 #include "images/writer.h"
 
 namespace sesha::images {
 namespace {
-
-constexpr const char* kCoreName = "libsesha.so.0";
 
 /// Address ranges of all images of all guests.
 struct Ranges {
@@ -36,23 +35,6 @@ Arguments arguments;
 
 __attribute__((constructor)) void keep_arguments(int count, char** values, char**) { arguments = {count, values}; }
 
-/// The C and C++ runtimes: what they define keeps its name in images that define it too (operator new, type
-/// information of std types), as C++ expects one definition of those in the whole process.
-bool runtime_defines(std::string_view name, uint32_t hash) {
-  static const auto& runtimes = *new std::vector<std::shared_ptr<const Object>>([] {
-    std::vector<std::shared_ptr<const Object>> found;
-    for (const char* library : {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0",
-                                "libdl.so.2", "librt.so.1"}) {
-      void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-      link_map* map = nullptr;
-      if (handle != nullptr && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) found.push_back(Object::open(map->l_name));
-    }
-    return found;
-  }());
-  return std::any_of(runtimes.begin(), runtimes.end(),
-                     [&](const auto& object) { return object->defines(name, hash); });
-}
-
 Chain chain_of(const Library* library) {
   Chain chain;
   for (; library != nullptr; library = library->loader) chain.push_back(library->object.get());
@@ -63,6 +45,44 @@ void collect(const Library& library, std::vector<const Library*>& into) {
   if (std::find(into.begin(), into.end(), &library) != into.end()) return;
   into.push_back(&library);
   for (const Library* dependency : library.dependencies) collect(*dependency, into);
+}
+
+/// All that `library` needs and it itself, each after what it needs, as far as circles let that be.
+void collect_in_order(Library& library, std::vector<Library*>& seen, std::vector<Library*>& into) {
+  if (std::find(seen.begin(), seen.end(), &library) != seen.end()) return;
+  seen.push_back(&library);
+  for (Library* dependency : library.dependencies) collect_in_order(*dependency, seen, into);
+  into.push_back(&library);
+}
+
+/// The order in which the loader searches for symbols: breadth first.
+std::vector<const Library*> search_order(const Library& root) {
+  std::vector<const Library*> order{&root};
+  for (size_t k = 0; k < order.size(); ++k) {
+    for (const Library* dependency : order[k]->dependencies) {
+      if (std::find(order.begin(), order.end(), dependency) == order.end()) order.push_back(dependency);
+    }
+  }
+  return order;
+}
+
+/// The symbol that this very library defines: an image comes first in its own scope.
+void* defined_by(const Library& library, const char* name, uint32_t hash) {
+  if (library.handle == nullptr || !library.object->defines(name, hash)) return nullptr;
+  if (void* found = dlsym(library.handle, renamed(name).c_str())) return found;
+  return dlsym(library.handle, name);
+}
+
+/// A symbol of the process, unless a library defines it that guests have images of: that one would be the host's.
+void* defined_by_process(const char* name) {
+  void* found = dlsym(RTLD_DEFAULT, name);
+  Dl_info info;
+  if (found == nullptr || runtime_defines(name, gnu_hash(name)) || dladdr(found, &info) == 0) return found;
+  try {
+    return is_shared(*Object::open(info.dli_fname)) ? found : nullptr;
+  } catch (const Error&) {
+    return found;  // the program itself, or the kernel's
+  }
 }
 
 /// The loader's message in terms of the library, with what helps.
@@ -101,6 +121,16 @@ void* open_shared(const Object& object, Chain chain, int flags) {
   return handle;
 }
 
+/// Gives back what is mapped of an image whose loading failed half-way: nothing of it has run.
+void unload(Library& library) {
+  if (library.handle == nullptr) return;
+  {
+    std::unique_lock lock(ranges.mutex);
+    ranges.by_begin.erase(library.base);
+  }
+  dlclose(std::exchange(library.handle, nullptr));
+}
+
 void run_constructors(const Library& library) {
   using Constructor = void (*)(int, char**, char**);
   const Constructors found = constructors(*library.object);
@@ -129,6 +159,7 @@ Library* library_at(const void* address) {
 Library* Space::open_python(const std::string& path) {
   std::scoped_lock lock(mutex_);
   python_ = plan(Object::open(path), nullptr);
+  python_->opened = true;
   load(*python_, RTLD_NOW);
   globals_.push_back(python_);
   return python_;
@@ -138,7 +169,8 @@ Library* Space::open_python(const std::string& path) {
 Library* Space::find_loaded(std::string_view name) {
   for (Library& library : libraries_) {
     if (library.state == Library::State::failed) continue;
-    if (library.object->soname() == name || library.object->name() == name) return &library;
+    if (library.object->entry(DT_SONAME) && library.object->soname() == name) return &library;
+    if (std::find(library.names.begin(), library.names.end(), name) != library.names.end()) return &library;
   }
   return nullptr;
 }
@@ -168,21 +200,34 @@ void Space::plan_dependency(Library& library, std::string_view name) {
   if (dependency == nullptr) {
     const Chain chain = chain_of(&library);
     auto path = find_library(name, chain);
+    const bool of_system = !path;
+    if (of_system) path = find_in_cache(name);
     if (!path) {
-      library.shared.emplace_back(name);  // the system's
+      library.shared.emplace_back(name);  // in a default folder, or nowhere: the process's loader will tell
       return;
     }
     auto object = Object::open(*path);
-    if (is_shared(*object)) {
-      open_shared(*object, chain, RTLD_LAZY | RTLD_LOCAL);
-      library.shared.push_back(object->path());
-      library.renamed_libraries.emplace_back(name, object->path());
+    if (of_system ? !needs_python(*object) : is_shared(*object)) {
+      plan_shared(library, name, *object, chain);
       return;
     }
     dependency = plan(std::move(object), &library);
+    if (name.find('/') == std::string_view::npos) dependency->names.emplace_back(name);
   }
   library.dependencies.push_back(dependency);
   library.renamed_libraries.emplace_back(name, dependency->soname);
+}
+
+// As the process's loader does: what is loaded under that name serves, wherever it lies.
+void Space::plan_shared(Library& library, std::string_view name, const Object& object, const Chain& chain) {
+  const std::string known(name);
+  if (dlopen(known.c_str(), RTLD_LAZY | RTLD_NOLOAD) != nullptr) {
+    library.shared.push_back(known);
+    return;
+  }
+  open_shared(object, chain, RTLD_LAZY | RTLD_LOCAL);
+  library.shared.push_back(object.path());
+  library.renamed_libraries.emplace_back(name, object.path());
 }
 
 bool Space::reaches(const Library& from, const Library& to) const {
@@ -211,18 +256,14 @@ Image Space::write(const Library& library, const std::vector<std::string>& neede
   for (const Library* global : globals_) collect(*global, scope);
   Changes changes{.soname = library.soname,
                   .needed = needed,
+                  .needed_always = kCoreName,
                   .renamed_libraries = library.renamed_libraries,
-                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) -> std::string {
-                    const bool undefined = symbol.st_shndx == SHN_UNDEF;
-                    if (undefined) {
-                      if (auto interposed = interposed_name(name)) return std::string(*interposed);
-                    }
-                    if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL) return std::string(name);
-                    const uint32_t hash = gnu_hash(name);
-                    const bool ours = !undefined || std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
-                      return other->object->defines(name, hash);
+                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) {
+                    return image_name(symbol, name, [&](std::string_view name, uint32_t hash) {
+                      return std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
+                        return other->object->defines(name, hash);
+                      });
                     });
-                    return ours && !runtime_defines(name, hash) ? renamed(name) : std::string(name);
                   }};
   return write_image(*library.object, changes);
 }
@@ -232,7 +273,12 @@ void Space::finish(Library& library, Image& image, const std::string& path) {
   if (dlinfo(library.handle, RTLD_DI_LINKMAP, &map) != 0) fail(library, path);
   library.base = map->l_addr;
   const int descriptor = library.object->reopen();
-  share_pages(*library.object, image, library.base, descriptor);
+  try {
+    share_pages(*library.object, image, library.base, descriptor);
+  } catch (...) {
+    ::close(descriptor);
+    throw;
+  }
   ::close(descriptor);
   // Debuggers, profilers and dladdr see the original file. The text differs from the file's own path, by which the
   // process's loader would find this image when the host asks for the original. The old name is the loader's; its
@@ -262,6 +308,7 @@ void Space::load(Library& library, int flags) {
     finish(library, image, path);
   } catch (...) {
     library.state = Library::State::failed;
+    unload(library);
     throw;
   }
   library.state = Library::State::loaded;
@@ -270,11 +317,10 @@ void Space::load(Library& library, int flags) {
 
 // Libraries that need each other are loaded by one call, in which the image of one names the others' files.
 void Space::load_together(Library& root, int flags) {
-  std::vector<const Library*> reachable;
-  collect(root, reachable);
-  std::vector<Library*> circle;  // dependencies before those that need them, as far as that can be
-  for (auto other = reachable.rbegin(); other != reachable.rend(); ++other) {
-    auto* library = const_cast<Library*>(*other);
+  std::vector<Library*> seen, reachable;
+  collect_in_order(root, seen, reachable);
+  std::vector<Library*> circle;
+  for (Library* library : reachable) {
     if (library->state != Library::State::planned) continue;
     if (library == &root || reaches(*library, root)) {
       circle.push_back(library);
@@ -312,7 +358,10 @@ void Space::load_together(Library& root, int flags) {
       finish(library, images[k], paths[library.soname]);
     }
   } catch (...) {
-    for (Library* library : circle) library->state = Library::State::failed;
+    for (Library* library : circle) {
+      library->state = Library::State::failed;
+      unload(*library);
+    }
     throw;
   }
   for (Library* library : circle) library->state = Library::State::loaded;
@@ -331,12 +380,29 @@ void Space::make_global(Library& library) {
 
 void* Space::open(const char* name, int flags, const Library* caller) {
   std::scoped_lock lock(mutex_);
+  const size_t known = libraries_.size();
+  try {
+    return open_unlocked(name, flags, caller);
+  } catch (...) {
+    // What was planned for this library alone must not wait for a dependency that has failed.
+    for (size_t k = known; k < libraries_.size(); ++k) {
+      if (libraries_[k].state == Library::State::planned) libraries_[k].state = Library::State::failed;
+    }
+    throw;
+  }
+}
+
+void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
   if (name == nullptr || *name == '\0') return python_->handle;
   const Chain chain = chain_of(caller != nullptr ? caller : python_);
   const int binding = (flags & RTLD_NOW) != 0 ? RTLD_NOW : RTLD_LAZY;
   Library* library = std::strchr(name, '/') == nullptr ? find_loaded(name) : nullptr;
   if (library == nullptr) {
     auto path = find_library(name, chain);
+    if (!path) {
+      // Of the system's libraries only those are private that need Python.
+      if (auto cached = find_in_cache(name); cached && needs_python(*Object::open(*cached))) path = cached;
+    }
     if (!path) {
       void* handle = dlopen(name, flags & ~RTLD_DEEPBIND);
       if (handle == nullptr && (flags & RTLD_NOLOAD) == 0) throw Error(dlerror());
@@ -354,7 +420,10 @@ void* Space::open(const char* name, int flags, const Library* caller) {
       if (known == libraries_.end()) return nullptr;
       library = &*known;
     } else {
+      const size_t known = libraries_.size();
       library = plan(std::move(object), caller);
+      if (libraries_.size() != known) library->opened = true;
+      if (std::strchr(name, '/') == nullptr) library->names.emplace_back(name);
     }
   }
   load(*library, binding);
@@ -364,34 +433,33 @@ void* Space::open(const char* name, int flags, const Library* caller) {
 
 void* Space::symbol(void* handle, const char* name, const Library* caller) {
   if (void* interposed = interposed_address(name)) return interposed;
-  const std::string ours = renamed(name);
-  auto in = [&](void* where) -> void* {
-    if (void* found = dlsym(where, ours.c_str())) return found;
-    return dlsym(where, name);
-  };
-  std::unique_lock lock(mutex_);
-  if (handle == RTLD_DEFAULT || handle == python_->handle) {
-    const std::vector<Library*> globals = globals_;
-    lock.unlock();
-    for (const Library* library : globals) {
-      if (void* found = dlsym(library->handle, ours.c_str())) return found;
-    }
-    // Code may look for what its own library brings along.
-    if (handle == RTLD_DEFAULT && caller != nullptr && caller->handle != nullptr) {
-      if (void* found = in(caller->handle)) return found;
-    }
-    return dlsym(RTLD_DEFAULT, name);
-  }
-  lock.unlock();
-  if (handle == RTLD_NEXT) {
-    if (caller != nullptr) {
-      for (const Library* dependency : caller->dependencies) {
-        if (void* found = in(dependency->handle)) return found;
+  const uint32_t hash = gnu_hash(name);
+  // Libraries are never freed and get no dependencies after loading, so only the lists need the lock.
+  std::vector<const Library*> order;
+  {
+    std::scoped_lock lock(mutex_);
+    if (handle == RTLD_DEFAULT || handle == python_->handle) {
+      order.assign(globals_.begin(), globals_.end());
+    } else if (handle != RTLD_NEXT) {
+      for (const Library& library : libraries_) {
+        if (library.handle == handle) order = search_order(library);
       }
     }
-    return dlsym(RTLD_DEFAULT, name);
   }
-  return in(handle);
+  if ((handle == RTLD_DEFAULT || handle == RTLD_NEXT) && caller != nullptr) {
+    const Library* root = caller;
+    while (!root->opened && root->loader != nullptr) root = root->loader;
+    const std::vector<const Library*> scope = search_order(*root);
+    auto first = scope.begin();
+    if (handle == RTLD_NEXT) first = std::find(scope.begin(), scope.end(), caller);
+    if (handle == RTLD_NEXT && first != scope.end()) ++first;
+    order.insert(order.end(), first, scope.end());
+  }
+  for (const Library* library : order) {
+    if (void* found = defined_by(*library, name, hash)) return found;
+  }
+  if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || handle == python_->handle) return defined_by_process(name);
+  return dlsym(handle, name);
 }
 
 }  // namespace sesha::images

@@ -25,7 +25,9 @@ struct Library {
   std::shared_ptr<const Object> object;
   State state = State::planned;
   std::string soname;                 ///< of the image
+  std::vector<std::string> names;     ///< by which it was needed or opened without a path
   const Library* loader = nullptr;    ///< the library that needed or opened it first
+  bool opened = false;                ///< by dlopen, in place of needed
   std::vector<Library*> dependencies; ///< images that it needs, in order
   std::vector<std::string> shared;    ///< what else it needs: names and paths for the dynamic loader
   std::vector<std::pair<std::string, std::string>> renamed_libraries;
@@ -60,6 +62,8 @@ class Space {
   Library* plan(std::shared_ptr<const Object> object, const Library* loader);
   void plan_dependency(Library& library, std::string_view name);
   bool reaches(const Library& from, const Library& to) const;
+  void plan_shared(Library& library, std::string_view name, const Object& object, const Chain& chain);
+  void* open_unlocked(const char* name, int flags, const Library* caller);
   void load(Library& library, int flags);
   void load_together(Library& root, int flags);
   void finish(Library& library, Image& image, const std::string& path);
@@ -80,6 +84,8 @@ Library* library_at(const void* address);
 /// Whether code in `object` is shared by all guests in place of having images: the C and C++ runtimes, libraries of
 /// the system, and pure computing or driver libraries; never what needs Python.
 bool is_shared(const Object& object);
+/// Whether the object refers to symbols that only libpython defines.
+bool needs_python(const Object& object);
 
 }  // namespace sesha::images
 

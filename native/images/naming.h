@@ -17,6 +17,9 @@ namespace sesha::images {
 /// and all its relocations hold for the image as they are, and their pages stay those of the original file.
 inline constexpr std::string_view kPrefix = "sesha_ccfmdbo_";
 
+/// Every image needs the core: it defines the interposed functions.
+inline constexpr const char* kCoreName = "libsesha.so.0";
+
 inline std::string renamed(std::string_view name) { return std::string(kPrefix) + std::string(name); }
 
 /// The symbol's own name: without the prefix, if it has it.

@@ -29,7 +29,11 @@ constexpr uint32_t kIrelative = R_AARCH64_IRELATIVE;
 #ifndef DT_RELR
 constexpr int64_t DT_RELRSZ = 35;
 constexpr int64_t DT_RELR = 36;
+constexpr int64_t DT_RELRENT = 37;
 #endif
+
+/// Far above what processors address, far below where sums of addresses overflow.
+constexpr uint64_t kHighestAddress = uint64_t{1} << 46;
 
 }  // namespace
 
@@ -139,7 +143,7 @@ void Object::parse() {
   if (elf.e_machine != kMachine) fail("built for another machine");
   if (elf.e_type != ET_DYN) fail("not a shared object");
   if (elf.e_phentsize != sizeof(Elf64_Phdr) || elf.e_phoff % 8 != 0 || elf.e_phoff > size_ ||
-      elf.e_phnum > (size_ - elf.e_phoff) / sizeof(Elf64_Phdr)) {
+      elf.e_phnum >= PN_XNUM || elf.e_phnum > (size_ - elf.e_phoff) / sizeof(Elf64_Phdr)) {
     fail("program headers outside the file");
   }
   segments_ = {reinterpret_cast<const Elf64_Phdr*>(data_ + elf.e_phoff), elf.e_phnum};
@@ -148,11 +152,10 @@ void Object::parse() {
   for (const Elf64_Phdr& segment : segments_) {
     if (segment.p_type == PT_DYNAMIC) dynamic = &segment;
     if (segment.p_type != PT_LOAD) continue;
-    if (segment.p_filesz > segment.p_memsz || segment.p_offset > size_ ||
-        segment.p_filesz > size_ - segment.p_offset || segment.p_vaddr < previous ||
-        segment.p_memsz > (uint64_t{1} << 46) || segment.p_vaddr > (uint64_t{1} << 46)) {
-      fail("segment outside the file");
-    }
+    check_segment(segment);
+    if (segment.p_vaddr < previous) fail("segments out of order");
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    segments_overlap_ |= previous != 0 && segment.p_vaddr / page < (previous + page - 1) / page;
     previous = segment.p_vaddr + segment.p_memsz;
   }
   if (dynamic == nullptr) fail("no dynamic section");
@@ -161,6 +164,18 @@ void Object::parse() {
   if (null == dynamic_.end()) fail("dynamic section without an end");
   dynamic_ = dynamic_.first(static_cast<size_t>(null - dynamic_.begin()));
   parse_dynamic();
+}
+
+void Object::check_segment(const Elf64_Phdr& segment) const {
+  if (segment.p_filesz > segment.p_memsz || segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset ||
+      segment.p_memsz > kHighestAddress || segment.p_vaddr > kHighestAddress) {
+    fail("segment outside the file");
+  }
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (segment.p_align % page != 0 || (segment.p_align & (segment.p_align - 1)) != 0 || segment.p_align == 0) {
+    fail("segment not aligned to pages");
+  }
+  if ((segment.p_vaddr - segment.p_offset) % page != 0) fail("segment that lies differently in file and memory");
 }
 
 const std::byte* Object::at(uint64_t address, uint64_t size) const {
@@ -187,7 +202,44 @@ std::optional<uint64_t> Object::entry(int64_t tag) const {
   return std::nullopt;
 }
 
+// What the process's loader takes for granted: it would end the process.
+void Object::check_entry_sizes() const {
+  constexpr std::pair<int64_t, uint64_t> kSizes[] = {{DT_RELAENT, sizeof(Elf64_Rela)},
+                                                     {DT_SYMENT, sizeof(Elf64_Sym)},
+                                                     {DT_RELRENT, sizeof(uint64_t)},
+                                                     {DT_PLTREL, DT_RELA}};
+  for (auto [tag, size] : kSizes) {
+    if (entry(tag).value_or(size) != size) fail("table entries of an unknown size");
+  }
+  if (entry(DT_REL)) fail("relocations without addends");
+  if (entry(DT_JMPREL) && !entry(DT_PLTREL)) fail("jump relocations of an unknown kind");
+  if (entry(DT_RELA) && !(entry(DT_RELASZ) && entry(DT_RELAENT))) fail("relocations of an unknown number");
+  if (!entry(DT_STRTAB) || !entry(DT_SYMTAB)) fail("no dynamic symbols");
+}
+
+// The process's loader writes wherever a relocation says.
+void Object::check_relocations() const {
+  const bool anywhere = entry(DT_TEXTREL).has_value() || (entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
+  Range last;
+  auto check = [&](uint64_t address) {
+    if (address >= last.begin && address < last.end) return;
+    for (const Elf64_Phdr& segment : segments_) {
+      if (segment.p_type != PT_LOAD || segment.p_memsz < 8 || !(anywhere || (segment.p_flags & PF_W) != 0)) continue;
+      last = {segment.p_vaddr, segment.p_vaddr + segment.p_memsz - 7};
+      if (address >= last.begin && address < last.end) return;
+    }
+    fail("relocation outside the writable segments");
+  };
+  for (auto list : {relocations_, jump_relocations_}) {
+    for (const Elf64_Rela& relocation : list) {
+      if (ELF64_R_TYPE(relocation.r_info) != 0) check(relocation.r_offset);
+    }
+  }
+  for (uint64_t target : relative_targets()) check(target);
+}
+
 void Object::parse_dynamic() {
+  check_entry_sizes();
   strings_ = {};
   if (auto address = entry(DT_STRTAB)) {
     auto bytes = table<char>(*address, entry(DT_STRSZ).value_or(0));
@@ -196,7 +248,6 @@ void Object::parse_dynamic() {
   }
   if (auto address = entry(DT_RELA)) relocations_ = table<Elf64_Rela>(*address, entry(DT_RELASZ).value_or(0));
   if (auto address = entry(DT_JMPREL)) {
-    if (entry(DT_PLTREL).value_or(DT_RELA) != DT_RELA) fail("relocations without addends");
     jump_relocations_ = table<Elf64_Rela>(*address, entry(DT_PLTRELSZ).value_or(0));
   }
   if (auto address = entry(DT_RELR)) relr_ = table<uint64_t>(*address, entry(DT_RELRSZ).value_or(0));
@@ -213,6 +264,7 @@ void Object::parse_dynamic() {
     needs_code_while_loading_ |= std::any_of(
         list.begin(), list.end(), [](const Elf64_Rela& r) { return ELF64_R_TYPE(r.r_info) == kIrelative; });
   }
+  check_relocations();
 }
 
 // The dynamic section does not tell how many symbols there are. The System V table does; the GNU table tells

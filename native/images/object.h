@@ -93,6 +93,8 @@ class Object {
   std::vector<uint64_t> relative_targets() const;
   /// Whether the loader runs code of this object while it relocates (IRELATIVE, IFUNC) or writes into code.
   bool needs_code_while_loading() const { return needs_code_while_loading_; }
+  /// Whether a page holds the end of one segment and the beginning of the next in the same place in memory.
+  bool segments_overlap() const { return segments_overlap_; }
 
   /// File contents at a virtual address; throws Error unless [address, address + size) is backed by the file.
   const std::byte* at(uint64_t address, uint64_t size) const;
@@ -105,6 +107,9 @@ class Object {
   void map(int descriptor);
   void parse();
   void parse_dynamic();
+  void check_segment(const Elf64_Phdr& segment) const;
+  void check_entry_sizes() const;
+  void check_relocations() const;
   uint64_t count_symbols();
   uint64_t parse_gnu_hash(uint64_t address);
   [[noreturn]] void fail(const char* what) const;
@@ -134,6 +139,7 @@ class Object {
   std::span<const uint32_t> sysv_hash_buckets_;
   std::span<const uint32_t> sysv_hash_chains_;
   bool needs_code_while_loading_ = false;
+  bool segments_overlap_ = false;
 };
 
 }  // namespace sesha::images

@@ -114,6 +114,8 @@ void share_segment(const Object& object, const Elf64_Phdr& segment, const Writte
 }  // namespace
 
 void share_pages(const Object& object, Image& image, uint64_t base, int descriptor) {
+  // The loader mapped these segments over one another: their pages have no single place in the file.
+  if (object.segments_overlap()) return;
   const bool writes_code =
       object.entry(DT_TEXTREL).has_value() || (object.entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
   const std::vector<uint64_t> relative = object.relative_targets();
@@ -125,6 +127,8 @@ void share_pages(const Object& object, Image& image, uint64_t base, int descript
         for (const Elf64_Rela& relocation : list) written.add(relocation.r_offset, sizeof(uint64_t) * 2);
       }
       for (uint64_t target : relative) written.add(target, sizeof(uint64_t));
+      // For lazy binding the first entries get what the resolver needs.
+      if (auto table = object.entry(DT_PLTGOT)) written.add(*table, 3 * sizeof(uint64_t));
     }
     // The loader clears the rest of the page where the file's part ends.
     if (segment.p_memsz > segment.p_filesz && (segment.p_flags & PF_W) != 0) {

@@ -16,12 +16,16 @@ namespace sesha::images {
 /// DT_RUNPATH is not.
 using Chain = std::vector<const Object*>;
 
-/// Expands $ORIGIN, ${ORIGIN} and $LIB, and splits at colons (and semicolons, for LD_LIBRARY_PATH).
-std::vector<std::string> expand(std::string_view list, std::string_view origin);
+/// Expands $ORIGIN, ${ORIGIN} and $LIB, and splits at any of `separators`.
+std::vector<std::string> expand(std::string_view list, std::string_view origin, const char* separators = ":");
 
 /// The path of library `name` as needed or opened by chain.front(), without symbolic links resolved; nothing when
 /// only the dynamic loader can tell. Reads LD_LIBRARY_PATH as it was when the process started.
 std::optional<std::string> find_library(std::string_view name, const Chain& chain);
+
+/// The path of a library of the system by that name, as the dynamic loader's cache (ld.so.cache) has it; nothing when
+/// the cache has none or can't be read.
+std::optional<std::string> find_in_cache(std::string_view name);
 
 }  // namespace sesha::images
 

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
@@ -35,23 +36,21 @@ bool matches_any(std::string_view patterns, const std::string& name) {
   return false;
 }
 
+}  // namespace
+
 bool needs_python(const Object& object) {
   for (std::string_view name : object.needed()) {
     if (name.starts_with("libpython")) return true;
   }
-  for (const Elf64_Sym& symbol : object.symbols()) {
-    if (symbol.st_shndx != SHN_UNDEF) continue;
+  return std::any_of(object.symbols().begin(), object.symbols().end(), [&](const Elf64_Sym& symbol) {
+    if (symbol.st_shndx != SHN_UNDEF) return false;
     std::string_view name = object.symbol_name(symbol);
-    // Py_IncRef, _Py_NoneStruct, PyErr_...: names that only libpython has.
-    if (name.starts_with("Py_") || name.starts_with("_Py_") || name.starts_with("PyErr_") ||
-        name.starts_with("PyObject_")) {
-      return true;
-    }
-  }
-  return false;
+    // Py_IncRef, PyErr_SetString, _Py_NoneStruct, _PyObject_GC_New
+    if (name.starts_with('_')) name.remove_prefix(1);
+    return name.starts_with("Py") && name.size() > 2 && (name[2] == '_' || (name[2] >= 'A' && name[2] <= 'Z')) &&
+           name.find('_', 2) != std::string_view::npos;
+  });
 }
-
-}  // namespace
 
 bool is_shared(const Object& object) {
   const std::string name(object.name());

@@ -2,11 +2,13 @@
 
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "images/file.h"
@@ -41,8 +43,8 @@ void share_tables(void* address, size_t size) {
   if (size == 0) return;
   const size_t hash = std::hash<std::string_view>{}({static_cast<const char*>(address), size});
   std::scoped_lock lock(store.mutex);
+  std::optional<uint64_t> place;
   try {
-    std::optional<uint64_t> place;
     auto [begin, end] = store.entries.equal_range(hash);
     for (auto entry = begin; entry != end && !place; ++entry) {
       auto [offset, entry_size] = entry->second;
@@ -56,9 +58,14 @@ void share_tables(void* address, size_t size) {
       place = store.size;
       store.size += size;
     }
-    mmap(address, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, store.file->descriptor(), static_cast<off_t>(*place));
   } catch (const Error&) {
-    // Sharing saves memory; the tables that are mapped already work as well.
+    return;  // Sharing saves memory; the tables that are mapped already work as well.
+  }
+  // A mapping that fails may have taken away what was there.
+  if (mmap(address, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, store.file->descriptor(), static_cast<off_t>(*place)) ==
+      MAP_FAILED) {
+    throw Error(std::string("cannot map the tables of an image: ") + std::strerror(errno) +
+                ". If the process has very many mappings, raise the system's vm.max_map_count");
   }
 }
 

@@ -57,6 +57,9 @@ bool is_dropped(int64_t tag) {
   }
 }
 
+/// A version's number has 15 bits.
+constexpr unsigned kMostVersions = 1 << 15;
+
 /// A dynamic string table that grows; equal strings are stored once.
 class Strings {
  public:
@@ -115,9 +118,12 @@ std::vector<uint32_t> write_sysv_hash(const std::vector<Elf64_Sym>& symbols, con
 std::vector<std::byte> copy_version_needs(const Object& object, const Changes& changes, Strings& strings) {
   auto address = object.entry(DT_VERNEED);
   if (!address) return {};
+  const std::vector<std::string_view> needed = object.needed();
   std::vector<std::byte> copy;
   uint64_t offset = 0;
+  unsigned records = 0;
   auto read = [&](uint64_t where, auto& into) {
+    if (++records > 2 * kMostVersions) throw Error(object.path() + ": more versions than there can be");
     std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
     if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
   };
@@ -134,6 +140,8 @@ std::vector<std::byte> copy_version_needs(const Object& object, const Changes& c
       at += version.vna_next;
     }
     std::string_view library = object.string(need.vn_file);
+    // The loader takes it for granted that it has loaded each of these libraries.
+    if (std::find(needed.begin(), needed.end(), library) == needed.end()) library = changes.needed_always;
     for (const auto& [from, to] : changes.renamed_libraries) {
       if (library == from) {
         library = to;
@@ -154,7 +162,9 @@ std::vector<std::byte> copy_version_definitions(const Object& object, Strings& s
   if (!address) return {};
   std::vector<std::byte> copy;
   uint64_t offset = 0;
+  unsigned records = 0;
   auto read = [&](uint64_t where, auto& into) {
+    if (++records > 2 * kMostVersions) throw Error(object.path() + ": more versions than there can be");
     std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
     if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
   };
@@ -208,11 +218,12 @@ void write_original(const Object& object, File& file) {
     const std::byte* from = object.at(address, bytes);
     file.write(static_cast<uint64_t>(from - object.data()), from, bytes);
   };
+  const bool whole = object.needs_code_while_loading() || object.segments_overlap();
   for (const Elf64_Phdr& segment : object.segments()) {
     if (segment.p_type != PT_LOAD) continue;
-    if ((segment.p_flags & PF_W) != 0 || object.needs_code_while_loading()) copy(segment.p_vaddr, segment.p_filesz);
+    if ((segment.p_flags & PF_W) != 0 || whole) copy(segment.p_vaddr, segment.p_filesz);
   }
-  if (object.needs_code_while_loading()) return;
+  if (whole) return;
   for (const Range& range : object.ranges_read_by_loader()) copy(range.begin, range.end - range.begin);
 }
 
@@ -266,7 +277,7 @@ Image write_image(const Object& object, const Changes& changes) {
     if (!is_dropped(item.d_tag)) dynamic.push_back(item);
   }
   if (auto flags = object.entry(DT_FLAGS_1)) {
-    add(DT_FLAGS_1, *flags & ~uint64_t{DF_1_GLOBAL | DF_1_INITFIRST | DF_1_NOOPEN | DF_1_PIE});
+    add(DT_FLAGS_1, *flags & ~uint64_t{DF_1_GLOBAL | DF_1_INITFIRST | DF_1_NOOPEN});
   }
   segment.add(strings.bytes().data(), strings.size());
   const uint64_t needs_address = segment.add(needs);

@@ -19,6 +19,9 @@ struct Changes {
   std::string soname;
   /// The image's whole DT_NEEDED list, in order.
   std::vector<std::string> needed;
+  /// A library that is loaded before the image in any case and has no versions: it stands in the version table for
+  /// libraries that the object has versions of, but does not need.
+  std::string needed_always;
   /// Libraries of the object's version table (vn_file) that have another name here.
   std::vector<std::pair<std::string, std::string>> renamed_libraries;
   /// The new name of a symbol; the old one to keep it. Called once for each symbol.
