@@ -137,6 +137,12 @@ Outcome encode_by_capsule(Encoder& encoder, PyObject* value, uint8_t flags) {
 
 /// A dtype of one byte that DLPack does not know travels as uint8 and is viewed as its own again.
 Outcome encode_viewed(Encoder& encoder, PyObject* value, const Torch& torch, uint8_t flags) {
+  Reference quantised(PyObject_GetAttrString(value, "is_quantized"));
+  // Its scales would stay behind.
+  if (quantised.get() != Py_False) {
+    PyErr_Clear();
+    return Outcome::kUnknown;
+  }
   Reference dtype(PyObject_GetAttrString(value, "dtype"));
   Reference itemsize(dtype ? PyObject_GetAttrString(dtype.get(), "itemsize") : nullptr);
   Reference uint8(PyObject_GetAttrString(torch.module, "uint8"));

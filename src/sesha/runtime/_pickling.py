@@ -22,6 +22,7 @@ from sesha import _native
 from sesha.errors import RemoteError, RemoteTraceback
 from sesha.runtime._captures import pickle_function
 from sesha.runtime._names import find_by_name, type_name
+from sesha.runtime._sparse import reduce_sparse
 from sesha.runtime._unsendable import explain
 
 __all__ = [
@@ -67,6 +68,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is not
                 raise TypeError(message)
         elif not isinstance(obj, type) and self._sink.add(obj):
             return _native.received, (self._marker,)
+        elif (reduced := reduce_sparse(obj)) is not None:
+            return reduced
         return super().reducer_override(obj)
 
 
