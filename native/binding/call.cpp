@@ -49,7 +49,7 @@ sesha_status serve_call(sesha_message* request, sesha_message** reply) {
 
 void run_releases() {
   sesha_interpreter* self = this_interpreter();
-  if (self == nullptr) return;
+  if (self == nullptr || sesha_releases_pending(self) == 0) return;
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   PyErr_Fetch(&type, &value, &traceback);
   sesha_releases_run(self);

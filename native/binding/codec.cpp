@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "binding/call.h"
 #include "binding/decoder.h"
 #include "binding/encoder.h"
 #include "binding/frameworks.h"
@@ -130,6 +131,8 @@ PyObject* raise_reply(const sesha_message* reply) {
 }  // namespace
 
 sesha_message* encode_call(PyObject* fn, PyObject* args, PyObject* kwargs) {
+  // The host enters no call of its own: what guests gave back is released where it sends and receives.
+  run_releases();
   Encoder encoder(SESHA_MESSAGE_CALL);
   if (encoder.failed()) return reinterpret_cast<sesha_message*>(PyErr_NoMemory());
   return write_call(encoder, fn, args, kwargs) ? encoder.finish() : nullptr;
@@ -223,6 +226,7 @@ PyObject* decode_reply(sesha_message* reply) {
   PyObject* value =
       reply->kind == SESHA_MESSAGE_EXCEPTION ? raise_reply(reply) : decode_value(reply);
   sesha_message_free(reply);
+  run_releases();
   return value;
 }
 

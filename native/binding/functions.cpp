@@ -56,6 +56,10 @@ bool put_utf8(Writer& writer, PyObject* text) {
 bool goes_by_value(PyObject* module_name) {
   if (PyUnicode_CompareWithASCIIString(module_name, "__main__") == 0) return true;
   if (loaded_module("cloudpickle") == nullptr) return false;
+  // Asked at each call, so the empty registry, which is nearly every one, must cost nothing.
+  static PyObject* registry = nullptr;
+  if (registry == nullptr) registry = pickling("by_value_registry");
+  if (registry != nullptr && PySet_Check(registry) && PySet_GET_SIZE(registry) == 0) return false;
   Reference asked(pickling("registered_by_value"));
   Reference answer(asked ? PyObject_CallOneArg(asked.get(), module_name) : nullptr);
   if (!answer) PyErr_Clear();

@@ -110,6 +110,10 @@ extern "C" size_t sesha_lease_count(const sesha_interpreter* origin) {
   return origin == nullptr ? live.load() : origin->releases.leases.load();
 }
 
+extern "C" int sesha_releases_pending(const sesha_interpreter* origin) {
+  return origin->releases.has_entries() ? 1 : 0;
+}
+
 extern "C" size_t sesha_releases_run(sesha_interpreter* origin) {
   size_t count = 0;
   auto* entry = origin->releases.take();

@@ -42,6 +42,8 @@ SESHA_API sesha_lease* sesha_lease_find(const void* data, size_t size);
 /// Live leases whose origin is `origin` (null: of all interpreters), of objects and of memory.
 SESHA_API size_t sesha_lease_count(const sesha_interpreter* origin);
 
+/// Whether anything is queued for `origin`. Any thread.
+SESHA_API int sesha_releases_pending(const sesha_interpreter* origin);
 /// Runs what was queued for `origin`, whose GIL the caller holds; returns how many ran. An empty queue costs one load.
 SESHA_API size_t sesha_releases_run(sesha_interpreter* origin);
 /// Closes the queue of `origin` for ever: what is queued now or later is dropped without running. After the return the

@@ -156,7 +156,7 @@ def test_a_sparse_tensor_keeps_its_duplicates() -> None:
     assert cross(tensor.coalesce()).is_coalesced()
 
 
-@pytest.mark.filterwarnings("ignore:torch.quantize")
+@pytest.mark.filterwarnings("ignore:torch.quantize", "ignore:TypedStorage")
 def test_quantised_and_meta_tensors_go_by_pickle() -> None:
     """torch knows how; DLPack has no words for them."""
     quantised = torch.quantize_per_tensor(torch.tensor([1.0, 2.0]), 0.5, 0, torch.qint8)

@@ -39,6 +39,10 @@ _NAMESPACES = {"jax": "jax.numpy", "jaxlib": "jax.numpy"}
 """Modules with ``from_dlpack`` of packages whose own root has none."""
 
 
+by_value_registry: object = getattr(cloudpickle.cloudpickle, "_PICKLE_BY_VALUE_MODULES", None)
+"""cloudpickle's own set of modules registered by value, for a look at whether it is empty."""
+
+
 class Sink(Protocol):
     """Where the parts of a message go."""
 
