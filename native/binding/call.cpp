@@ -24,7 +24,8 @@ sesha_message* answer(const sesha_message* request) {
   PyObject *fn = nullptr, *args = nullptr, *kwargs = nullptr;
   if (decode_call(request, &fn, &args, &kwargs) < 0) return nullptr;
   Reference result(PyObject_Call(fn, args, kwargs));
-  // Let go of before the result is encoded: what was lent for the call goes back as early as it can.
+  // Let go of before the result is encoded: what was lent for the call goes back as early as it
+  // can.
   Py_DECREF(fn);
   Py_DECREF(args);
   Py_XDECREF(kwargs);

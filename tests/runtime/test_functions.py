@@ -18,6 +18,8 @@ from tests.runtime.crossing import call
 
 
 class Counter:
+    """Its methods are called."""
+
     total = 0
 
     def __init__(self) -> None:

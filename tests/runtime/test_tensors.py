@@ -134,7 +134,9 @@ def test_inference_tensors_arrive() -> None:
     assert torch.equal(cross(tensor), tensor)
 
 
-@pytest.mark.parametrize("layout", ["sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"])
+@pytest.mark.parametrize(
+    "layout", ["sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"]
+)
 @pytest.mark.filterwarnings("ignore:Sparse")
 def test_sparse_tensors_share_their_values(layout: str) -> None:
     """Taken apart and put together again around the same memory."""
@@ -173,7 +175,7 @@ def test_a_tensor_that_torch_cannot_pickle_is_a_type_error() -> None:
 
 
 class Tagged(torch.Tensor):  # type: ignore[misc, name-defined]
-    pass
+    """A subclass of the user's."""
 
 
 def test_subclasses_arrive_as_themselves() -> None:

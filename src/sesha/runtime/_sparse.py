@@ -1,6 +1,7 @@
 """Sparse tensors of torch, taken apart into tensors that cross without a copy.
 
-torch's own pickling of a sparse tensor leaves what it unpickles in a list, until the next ``torch.load``.
+torch's own pickling leaves each sparse tensor that it unpickles in a list, until the next
+``torch.load``.
 """
 
 from __future__ import annotations
