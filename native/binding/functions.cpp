@@ -216,6 +216,15 @@ Outcome encode_by_value(Encoder& encoder, PyObject* fn) {
   return Outcome::kDone;
 }
 
+/// Whether another thread is still running the module's code, so that what it will hold may be missing.
+bool is_being_imported(PyObject* module) {
+  PyObject* spec = PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "__spec__") : nullptr;
+  if (spec == nullptr || spec == Py_None) return false;
+  Reference initializing(PyObject_GetAttrString(spec, "_initializing"));
+  if (!initializing) PyErr_Clear();
+  return initializing && PyObject_IsTrue(initializing.get()) == 1;
+}
+
 PyObject* resolve(std::string_view module_text, std::string_view qualname_text) {
   // The two strs, which cost more than the lookup, are kept; the lookup is done each time, so that
   // a module that is reloaded or patched is seen.
@@ -246,9 +255,8 @@ PyObject* resolve(std::string_view module_text, std::string_view qualname_text) 
   Reference qualname = Reference::borrow(known->second[1]);
   PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module_name.get());
   if (loaded == nullptr && PyErr_Occurred()) return nullptr;
-  Reference module = loaded != nullptr && loaded != Py_None
-                         ? Reference::borrow(loaded)
-                         : Reference(PyImport_Import(module_name.get()));
+  const bool ready = loaded != nullptr && loaded != Py_None && !is_being_imported(loaded);
+  Reference module = ready ? Reference::borrow(loaded) : Reference(PyImport_Import(module_name.get()));
   if (!module) return nullptr;
   return look_up(module.get(), qualname.get()).release();
 }
