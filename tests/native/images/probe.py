@@ -1,4 +1,4 @@
-"""What tests do with a library inside an interpreter: run in guests, and in the host for comparison."""
+"""What tests do with a library inside an interpreter, and in the host for comparison."""
 
 from __future__ import annotations
 

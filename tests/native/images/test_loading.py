@@ -39,7 +39,7 @@ def forward(build: Compiler, name: str, function: str, target: str, *options: st
 def test_constructors_run_after_those_of_what_is_needed(
     build: Compiler, everywhere: Everywhere
 ) -> None:
-    """In a diamond the bottom's constructors run first and the top's last, each once, by priority."""
+    """In a diamond constructors run from the bottom to the top, each once, by priority."""
     rpath = "-Wl,-rpath,$ORIGIN,--no-as-needed"
     log = build("liblog.so", "order_log.c")
     left = build("libleft.so", "order.c", '-DNAME="left"', "-DCORNER=left", rpath, log)
@@ -53,9 +53,7 @@ def test_constructors_run_after_those_of_what_is_needed(
 def test_constructors_get_the_program_s_arguments(build: Compiler, everywhere: Everywhere) -> None:
     """Constructors are called with argc, argv and envp, as the process's loader does."""
     log = build("libargumentlog.so", "order_log.c")
-    top = build(
-        "libtop.so", "order.c", '-DNAME="x"', "-DCORNER=top", "-Wl,-rpath,$ORIGIN", log
-    )
+    top = build("libtop.so", "order.c", '-DNAME="x"', "-DCORNER=top", "-Wl,-rpath,$ORIGIN", log)
     everywhere(probe.call, top, "top")
     counts = everywhere(probe.call, log, "order_count")
     assert counts[0] >= 1
@@ -122,7 +120,7 @@ def test_file_name_of_a_loaded_library_does_not_find_it(
 def test_libraries_with_one_soname_are_two_when_opened_by_path(
     build: Compiler, everywhere: Everywhere
 ) -> None:
-    """Two files of one soname are two libraries by path; one that is needed by name is the first."""
+    """Two files of one soname are two libraries by path; by name it is the first."""
     first = value(build, "a/libsame.so", 1)
     second = value(build, "b/libsame.so", 2)
     user = forward(build, "libuser.so", "use", "given", second, "-Wl,-rpath,$ORIGIN/b")
@@ -180,14 +178,10 @@ def test_global_library_of_the_host_is_not_seen_in_guests(
     assert pool.broadcast(probe.call, opener, "opener_call_self", name) == [-1, -1]
 
 
-def test_next_definition_is_that_behind_the_caller(
-    build: Compiler, everywhere: Everywhere
-) -> None:
+def test_next_definition_is_that_behind_the_caller(build: Compiler, everywhere: Everywhere) -> None:
     """RTLD_NEXT finds the definition in a library that the caller needs, not one of its own."""
     behind = value(build, "libbehind.so", 11)
-    opener = build(
-        "libopener.so", "opener.c", "-Wl,--no-as-needed", behind, "-Wl,-rpath,$ORIGIN"
-    )
+    opener = build("libopener.so", "opener.c", "-Wl,--no-as-needed", behind, "-Wl,-rpath,$ORIGIN")
     assert everywhere(probe.call, opener, "opener_call_next", "given") == [11] * 3
     assert everywhere(probe.call, opener, "opener_call_next", "opener_error") == [-1] * 3
 
@@ -195,7 +189,7 @@ def test_next_definition_is_that_behind_the_caller(
 def test_handle_leads_to_the_library_and_what_it_needs(
     build: Compiler, everywhere: Everywhere
 ) -> None:
-    """Dlsym with a handle finds symbols of the library and its needs, before those of globals."""
+    """Dlsym with a handle finds symbols of the library and its needs alone."""
     inner = build("libinner.so", "value.c", "-DNAME=by_handle", "-DVALUE=12")
     outer = forward(build, "libouter.so", "outer", "by_handle", inner, "-Wl,-rpath,$ORIGIN")
     decoy = build("libdecoy.so", "value.c", "-DNAME=by_handle", "-DVALUE=13")
@@ -214,7 +208,7 @@ def test_noload_finds_only_what_is_loaded(build: Compiler, everywhere: Everywher
 
 
 def test_closed_library_stays_usable(build: Compiler, pool: sesha.Pool) -> None:
-    """Dlclose of an image succeeds and unloads nothing: its interpreter may hold pointers into it."""
+    """Dlclose of an image succeeds and unloads nothing: pointers into it stay good."""
     plugin = value(build, "libplugin.so", 15)
     opener = build("libopener.so", "opener.c")
     assert pool.broadcast(close_and_call, opener, plugin) == [(0, 15)] * 2
@@ -226,9 +220,7 @@ def close_and_call(opener: str, plugin: str) -> tuple[int, int]:
     return closed, probe.call(opener, "opener_call", handle, "given")
 
 
-def test_libraries_that_need_each_other_are_loaded(
-    build: Compiler, everywhere: Everywhere
-) -> None:
+def test_libraries_that_need_each_other_are_loaded(build: Compiler, everywhere: Everywhere) -> None:
     """Circles of DT_NEEDED load, whichever library of the circle is opened first."""
     folder, rpath = f"-L{build.folder}", "-Wl,-rpath,$ORIGIN,--no-as-needed"
     for name in ("one", "two", "three"):
@@ -266,7 +258,7 @@ def test_failed_library_can_be_opened_once_it_is_mended(
 def test_broken_dependency_does_not_spoil_its_siblings(
     build: Compiler, everywhere: Everywhere
 ) -> None:
-    """After a failure each library that was not at fault loads by itself and with the mended one."""
+    """After a failure the libraries not at fault load, as does all once it is mended."""
     good = value(build, "libgood.so", 17)
     bad = build("libbad.so", "value.c", "-DNAME=bad", "-DVALUE=1")
     contents = Path(bad).read_bytes()
@@ -280,9 +272,7 @@ def test_broken_dependency_does_not_spoil_its_siblings(
     assert everywhere(probe.call, outer, "outer") == [1017] * 3
 
 
-def test_dladdr_names_the_original_file_and_symbol(
-    build: Compiler, everywhere: Everywhere
-) -> None:
+def test_dladdr_names_the_original_file_and_symbol(build: Compiler, everywhere: Everywhere) -> None:
     """Dladdr of code in an image answers with the original's path and the symbol's own name."""
     plugin = value(build, "libplugin.so", 18)
     opener = build("libopener.so", "opener.c")
@@ -316,7 +306,9 @@ def test_error_texts_name_the_library_as_the_user_does(
         assert error.startswith(f"{gone}: cannot open shared object file: No such file")
     for error in everywhere(probe.call, opener, "opener_error", gone, NOW, result="text"):
         assert error.startswith(f"{gone}: cannot open shared object file: No such file")
-    assert everywhere(probe.call, opener, "opener_error", plugin, NOW, result="text") == ["none"] * 3
+    assert (
+        everywhere(probe.call, opener, "opener_error", plugin, NOW, result="text") == ["none"] * 3
+    )
 
 
 def error_of_a_missing_symbol(opener: str, plugin: str) -> str:
@@ -339,7 +331,8 @@ from tests.native.images import probe
 pool = sesha.Pool(interpreters=2)
 print(sorted(os.listdir(os.environ["SESHA_IMAGE_DIR"])), flush=True)
 sys.stdin.read(1)
-threading.Thread(target=lambda: pool.broadcast("tests.native.images.probe:call", sys.argv[1], "given")).start()
+load = lambda: pool.broadcast("tests.native.images.probe:call", sys.argv[1], "given")
+threading.Thread(target=load).start()
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run(
