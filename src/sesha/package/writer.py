@@ -204,11 +204,12 @@ class ContainerWriter:
 
 
 class _Sink:
-    """The file as `zipfile` sees it; once discarded, it swallows what is written."""
+    """The file as `zipfile` sees it; once discarded, what is written only moves its position."""
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None] | None) -> None:
         self._file: BinaryIO | None = file
         self._progress = progress
+        self._position = 0
 
     def discard(self) -> None:
         self._file = None
@@ -219,13 +220,17 @@ class _Sink:
             self._file.write(data)
             if self._progress is not None:
                 self._progress(size)
+        self._position += size
         return size
 
     def tell(self) -> int:
-        return 0 if self._file is None else self._file.tell()
+        return self._position
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return 0 if self._file is None else self._file.seek(offset, whence)
+    def seek(self, offset: int) -> int:
+        if self._file is not None:
+            self._file.seek(offset)
+        self._position = offset
+        return offset
 
     def flush(self) -> None:
         if self._file is not None:
