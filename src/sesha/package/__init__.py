@@ -1,0 +1,1 @@
+"""Packages: one file that holds a model's Python code and its data."""
