@@ -60,12 +60,12 @@ void* open(const char* name, int flags, const void* address) {
   }
 }
 
-void* symbol(void* handle, const char* name, const void* address) {
+void* symbol(void* handle, const char* name, const char* version, const void* address) {
   const Library* caller = library_at(address);
   Space* space = space_for(caller);
-  if (space == nullptr) return dlsym(handle, name);
+  if (space == nullptr) return version == nullptr ? dlsym(handle, name) : dlvsym(handle, name, version);
   clear_error();
-  void* found = space->symbol(handle, name, caller);
+  void* found = space->symbol(handle, name, caller, version);
   if (found != nullptr) {
     dlerror();  // of attempts before
   } else {
@@ -118,13 +118,11 @@ SESHA_API void* sesha_image_dlmopen(Lmid_t, const char* name, int flags) {
 }
 
 SESHA_API void* sesha_image_dlsym(void* handle, const char* name) {
-  return symbol(handle, name, __builtin_return_address(0));
+  return symbol(handle, name, nullptr, __builtin_return_address(0));
 }
 
-// Images keep the versions of their symbols, but a guest never has two versions of one name to tell apart.
 SESHA_API void* sesha_image_dlvsym(void* handle, const char* name, const char* version) {
-  void* found = symbol(handle, name, __builtin_return_address(0));
-  return found != nullptr ? found : dlvsym(handle, name, version);
+  return symbol(handle, name, version, __builtin_return_address(0));
 }
 
 SESHA_API int sesha_image_dlclose(void* handle) { return image_of(handle) != nullptr ? 0 : dlclose(handle); }

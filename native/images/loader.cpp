@@ -10,6 +10,7 @@
 #include <shared_mutex>
 #include <utility>
 
+#include "images/borrowing.h"
 #include "images/interposed.h"
 #include "images/naming.h"
 #include "images/remap.h"
@@ -67,15 +68,19 @@ std::vector<const Library*> search_order(const Library& root) {
 }
 
 /// The symbol that this very library defines: an image comes first in its own scope.
-void* defined_by(const Library& library, const char* name, uint32_t hash) {
+void* defined_by(const Library& library, const char* name, uint32_t hash, const char* version) {
   if (library.handle == nullptr || !library.object->defines(name, hash)) return nullptr;
-  if (void* found = dlsym(library.handle, renamed(name).c_str())) return found;
-  return dlsym(library.handle, name);
+  for (const std::string& text : {renamed(name), std::string(name)}) {
+    void* found = version == nullptr ? dlsym(library.handle, text.c_str())
+                                     : dlvsym(library.handle, text.c_str(), version);
+    if (found != nullptr) return found;
+  }
+  return nullptr;
 }
 
 /// A symbol of the process, unless a library defines it that guests have images of: that one would be the host's.
-void* defined_by_process(const char* name) {
-  void* found = dlsym(RTLD_DEFAULT, name);
+void* defined_by_process(const char* name, const char* version) {
+  void* found = version == nullptr ? dlsym(RTLD_DEFAULT, name) : dlvsym(RTLD_DEFAULT, name, version);
   Dl_info info;
   if (found == nullptr || runtime_defines(name, gnu_hash(name)) || dladdr(found, &info) == 0) return found;
   try {
@@ -250,12 +255,14 @@ std::vector<std::string> Space::needed(const Library& library) const {
   return names;
 }
 
-Image Space::write(const Library& library, const std::vector<std::string>& needed) {
+Image Space::write(const Library& library, std::vector<std::string> needed) {
   std::vector<const Library*> scope;
   collect(library, scope);
   for (const Library* global : globals_) collect(*global, scope);
+  Borrowed borrowed = borrow(library, scope, uniques_);
+  for (const Library* lender : borrowed.lenders) needed.push_back(lender->soname);
   Changes changes{.soname = library.soname,
-                  .needed = needed,
+                  .needed = std::move(needed),
                   .needed_always = kCoreName,
                   .renamed_libraries = library.renamed_libraries,
                   .rename = [&](const Elf64_Sym& symbol, std::string_view name) {
@@ -264,7 +271,8 @@ Image Space::write(const Library& library, const std::vector<std::string>& neede
                         return other->object->defines(name, hash);
                       });
                     });
-                  }};
+                  },
+                  .borrowed = std::move(borrowed.symbols)};
   return write_image(*library.object, changes);
 }
 
@@ -285,6 +293,7 @@ void Space::finish(Library& library, Image& image, const std::string& path) {
   // memory may be read by other threads at this moment, so it stays.
   const std::string name = std::string(library.object->origin()) + "/./" + std::string(library.object->name());
   __atomic_store_n(&map->l_name, strdup(name.c_str()), __ATOMIC_RELEASE);
+  lend(library, uniques_);
   std::unique_lock lock(ranges.mutex);
   ranges.by_begin[library.base] = {library.base + image.added_end, &library};
 }
@@ -431,7 +440,7 @@ void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
   return library->handle;
 }
 
-void* Space::symbol(void* handle, const char* name, const Library* caller) {
+void* Space::symbol(void* handle, const char* name, const Library* caller, const char* version) {
   if (void* interposed = interposed_address(name)) return interposed;
   const uint32_t hash = gnu_hash(name);
   // Libraries are never freed and get no dependencies after loading, so only the lists need the lock.
@@ -456,10 +465,12 @@ void* Space::symbol(void* handle, const char* name, const Library* caller) {
     order.insert(order.end(), first, scope.end());
   }
   for (const Library* library : order) {
-    if (void* found = defined_by(*library, name, hash)) return found;
+    if (void* found = defined_by(*library, name, hash, version)) return found;
   }
-  if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || handle == python_->handle) return defined_by_process(name);
-  return dlsym(handle, name);
+  if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || handle == python_->handle) {
+    return defined_by_process(name, version);
+  }
+  return version == nullptr ? dlsym(handle, name) : dlvsym(handle, name, version);
 }
 
 }  // namespace sesha::images

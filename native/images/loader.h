@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "images/object.h"
@@ -35,6 +36,9 @@ struct Library {
   uintptr_t base = 0;
 };
 
+/// For each unique symbol (STB_GNU_UNIQUE) by name the library whose definition counts.
+using Uniques = std::unordered_map<std::string_view, const Library*>;
+
 /// The images of one guest.
 ///
 /// **Guarantees:** an object has at most one image in a space; constructors run once, after those of its
@@ -54,8 +58,8 @@ class Space {
   /// What dlopen(3) does, for `caller` (null: code of unknown origin in this guest). Returns the process's own handle
   /// of an image or a shared library, or null with RTLD_NOLOAD when the library is not loaded. Throws Error.
   void* open(const char* name, int flags, const Library* caller);
-  /// What dlsym(3) does. Null when there is no such symbol.
-  void* symbol(void* handle, const char* name, const Library* caller);
+  /// What dlsym(3) does, or dlvsym(3) with a version. Null when there is no such symbol.
+  void* symbol(void* handle, const char* name, const Library* caller, const char* version = nullptr);
 
  private:
   Library* find_loaded(std::string_view name);
@@ -67,7 +71,7 @@ class Space {
   void load(Library& library, int flags);
   void load_together(Library& root, int flags);
   void finish(Library& library, Image& image, const std::string& path);
-  Image write(const Library& library, const std::vector<std::string>& needed);
+  Image write(const Library& library, std::vector<std::string> needed);
   std::vector<std::string> needed(const Library& library) const;
   void make_global(Library& library);
 
@@ -75,6 +79,7 @@ class Space {
   mutable std::recursive_mutex mutex_;
   std::deque<Library> libraries_;  // addresses are stable
   Library* python_ = nullptr;
+  Uniques uniques_;
   std::vector<Library*> globals_;  // opened with RTLD_GLOBAL, with what they need, in order
 };
 

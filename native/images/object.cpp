@@ -172,9 +172,7 @@ void Object::check_segment(const Elf64_Phdr& segment) const {
     fail("segment outside the file");
   }
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  if (segment.p_align % page != 0 || (segment.p_align & (segment.p_align - 1)) != 0 || segment.p_align == 0) {
-    fail("segment not aligned to pages");
-  }
+  if ((segment.p_align & (segment.p_align - 1)) != 0) fail("segment with an alignment that is no power of two");
   if ((segment.p_vaddr - segment.p_offset) % page != 0) fail("segment that lies differently in file and memory");
 }
 
@@ -339,7 +337,7 @@ std::optional<std::string_view> Object::runpath() const {
   return std::nullopt;
 }
 
-bool Object::defines(std::string_view name, uint32_t hash) const {
+const Elf64_Sym* Object::find(std::string_view name, uint32_t hash) const {
   auto matches = [&](uint64_t index) {
     if (index >= symbols_.size()) return false;
     const Elf64_Sym& symbol = symbols_[index];
@@ -347,27 +345,27 @@ bool Object::defines(std::string_view name, uint32_t hash) const {
            symbol_name(symbol) == name;
   };
   if (!gnu_hash_filter_.empty()) {
-    if (gnu_hash_buckets_.empty()) return false;
+    if (gnu_hash_buckets_.empty()) return nullptr;
     const uint64_t word = gnu_hash_filter_[(hash / 64) & (gnu_hash_filter_.size() - 1)];
-    if (((word >> (hash % 64)) & (word >> ((hash >> gnu_hash_shift_) % 64)) & 1) == 0) return false;
+    if (((word >> (hash % 64)) & (word >> ((hash >> gnu_hash_shift_) % 64)) & 1) == 0) return nullptr;
     uint64_t index = gnu_hash_buckets_[hash % gnu_hash_buckets_.size()];
-    if (index < gnu_hash_offset_) return false;
+    if (index < gnu_hash_offset_) return nullptr;
     for (; index - gnu_hash_offset_ < gnu_hash_chains_.size(); ++index) {
       const uint32_t chain = gnu_hash_chains_[index - gnu_hash_offset_];
-      if ((chain | 1) == (hash | 1) && matches(index)) return true;
-      if ((chain & 1) != 0) return false;
+      if ((chain | 1) == (hash | 1) && matches(index)) return &symbols_[index];
+      if ((chain & 1) != 0) return nullptr;
     }
-    return false;
+    return nullptr;
   }
-  if (sysv_hash_buckets_.empty()) return false;
+  if (sysv_hash_buckets_.empty()) return nullptr;
   uint64_t index = sysv_hash_buckets_[sysv_hash(name) % sysv_hash_buckets_.size()];
   // No chain is longer than all symbols: a circle in a damaged file ends.
   for (size_t steps = 0; index != 0 && steps < sysv_hash_chains_.size(); ++steps) {
-    if (matches(index)) return true;
-    if (index >= sysv_hash_chains_.size()) return false;
+    if (matches(index)) return &symbols_[index];
+    if (index >= sysv_hash_chains_.size()) return nullptr;
     index = sysv_hash_chains_[index];
   }
-  return false;
+  return nullptr;
 }
 
 // gABI's description of SHT_RELR: an even word is an address, an odd word a bitmap of the 63 words that follow.

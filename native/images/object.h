@@ -84,7 +84,9 @@ class Object {
 
   /// Whether a symbol of that name is defined and visible to other objects.
   bool defines(std::string_view name) const { return defines(name, gnu_hash(name)); }
-  bool defines(std::string_view name, uint32_t name_gnu_hash) const;
+  bool defines(std::string_view name, uint32_t name_gnu_hash) const { return find(name, name_gnu_hash) != nullptr; }
+  /// That symbol; null when there is none.
+  const Elf64_Sym* find(std::string_view name, uint32_t name_gnu_hash) const;
 
   /// Relocations with addends: DT_RELA, then DT_JMPREL.
   std::span<const Elf64_Rela> relocations() const { return relocations_; }

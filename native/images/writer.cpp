@@ -94,6 +94,12 @@ std::vector<Elf64_Sym> write_symbols(const Object& object, const Changes& change
     // The dynamic loader would merge unique symbols across all copies in the process.
     if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE) symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, type);
     symbol.st_name = static_cast<Elf64_Word>(strings.append(changes.rename(symbol, name)));
+    // Still in the hash table, where the loader passes over it.
+    if (changes.borrowed.contains(static_cast<size_t>(&symbol - symbols.data()))) {
+      symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, type);
+      symbol.st_shndx = SHN_UNDEF;
+      symbol.st_value = symbol.st_size = 0;
+    }
   }
   return symbols;
 }

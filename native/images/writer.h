@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "images/file.h"
@@ -26,6 +27,8 @@ struct Changes {
   std::vector<std::pair<std::string, std::string>> renamed_libraries;
   /// The new name of a symbol; the old one to keep it. Called once for each symbol.
   std::function<std::string(const Elf64_Sym& symbol, std::string_view name)> rename;
+  /// Indices of symbols that the object defines and the image only refers to.
+  std::unordered_set<size_t> borrowed = {};
 };
 
 /// An image that is ready to be loaded.

@@ -43,25 +43,35 @@ def explain(
         error: What pickling all of it raised.
         try_pickle: Raises what pickling a piece raises.
     """
-    path, leaf, cause = root, value, error
-    if root == "call":
-        path = "the call"
+    path, leaf, cause = "the call" if root == "call" else root, value, error
     seen = {id(value)}
     budget = _MOST_PIECES
-    for _ in range(_DEEPEST):
-        for name, piece in _pieces(path, leaf, is_call=root == "call" and leaf is value):
-            budget -= 1
-            if budget < 0 or id(piece) in seen:
-                continue
-            try:
-                try_pickle(piece)
-            except Exception as failure:  # noqa: BLE001 - __reduce__ may raise anything
-                seen.add(id(piece))
-                path, leaf, cause = name, piece, failure
+    try:
+        for _ in range(_DEEPEST):
+            for name, piece in _safely(_pieces(path, leaf, is_call=root == "call" and leaf is value)):
+                budget -= 1
+                if budget < 0 or id(piece) in seen:
+                    continue
+                try:
+                    try_pickle(piece)
+                except Exception as failure:  # noqa: BLE001 - __reduce__ may raise anything
+                    seen.add(id(piece))
+                    path, leaf, cause = name, piece, failure
+                    break
+            else:
                 break
-        else:
-            break
-    return TypeError(_message(path, leaf, cause))
+        return TypeError(_message(path, leaf, cause))
+    finally:
+        # Their tracebacks hold this frame, which would keep what was sent alive until a collection.
+        del cause, error
+
+
+def _safely(pieces: Iterator[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+    """Iterate up to where a foreign object's own iteration fails."""
+    try:
+        yield from pieces
+    except Exception:  # noqa: BLE001 - the object's code may raise anything; it is then the culprit
+        return
 
 
 def _message(path: str, leaf: object, cause: Exception) -> str:

@@ -90,6 +90,8 @@ class Lifecycle:
         Raises:
             InterpreterStartError: One could not be started or prepared; the others have been stopped.
         """
+        # Found once and kept; not by several threads at a time, since sysconfig fills its table without a lock.
+        interpreters.python_library()
         failures: list[BaseException] = []
         threads = [
             threading.Thread(

@@ -1,0 +1,133 @@
+"""Memory as the kernel accounts for it: /proc/PID/smaps (proc(5)), mapping by mapping."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = float(2**20)
+_HEADER = re.compile(r"^[0-9a-f]+-[0-9a-f]+ (\S{4}) \S+ \S+ (\d+)\s*(.*)$")
+_DELETED = " (deleted)"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One line of /proc/PID/maps with its counters, in bytes."""
+
+    permissions: str
+    inode: int
+    path: str
+    size: int
+    resident: int
+    proportional: int
+    anonymous: int
+    private_clean: int
+    private_dirty: int
+
+    @property
+    def code(self) -> bool:
+        """Whether it holds code of a file."""
+        return "x" in self.permissions and self.inode != 0
+
+    @property
+    def private(self) -> int:
+        """Bytes that would be freed if this mapping alone went.
+
+        A clean page of a named file does not count, even if just one process maps it now: it is the
+        page cache's, and the next process or interpreter gets the same one. A file without a
+        name (an image that was unlinked, a memfd) is nobody else's, so its clean pages do count.
+        """
+        cached = self.inode != 0 and not self.path.endswith(_DELETED)
+        return self.private_dirty + (0 if cached else self.private_clean)
+
+
+def mappings(pid: int | str = "self") -> list[Mapping]:
+    """Return all mappings of a process."""
+    found: list[Mapping] = []
+    counters: dict[str, int] = {}
+    header: tuple[str, int, str] | None = None
+
+    def finish() -> None:
+        if header is not None:
+            found.append(
+                Mapping(
+                    *header,
+                    size=counters["Size"],
+                    resident=counters["Rss"],
+                    proportional=counters["Pss"],
+                    anonymous=counters["Anonymous"],
+                    private_clean=counters["Private_Clean"],
+                    private_dirty=counters["Private_Dirty"] + counters.get("Swap", 0),
+                )
+            )
+
+    for line in Path(f"/proc/{pid}/smaps").read_text(errors="replace").splitlines():
+        match = _HEADER.match(line)
+        if match:
+            finish()
+            header = (match[1], int(match[2]), match[3])
+            counters = {}
+            continue
+        name, _, rest = line.partition(":")
+        if rest.endswith(" kB"):
+            counters[name] = int(rest[:-3]) * 1024
+    finish()
+    return found
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """A process in MiB."""
+
+    private: float
+    proportional: float
+    resident: float
+
+
+def footprint(pid: int | str = "self") -> Footprint:
+    """Measure a process, which may be this one; after a garbage collection if it is."""
+    if pid == "self":
+        gc.collect()
+    everything = mappings(pid)
+    return Footprint(
+        private=sum(m.private for m in everything) / MIB,
+        proportional=sum(m.proportional for m in everything) / MIB,
+        resident=sum(m.resident for m in everything) / MIB,
+    )
+
+
+@dataclass(frozen=True)
+class CodeShare:
+    """How the code of one file is mapped in a process, MiB."""
+
+    name: str
+    times_mapped: int
+    size: float
+    resident: float
+    proportional: float
+    written: float
+    """Pages that are a copy of their own: what is *not* shared."""
+
+
+def shared_code(pid: int | str = "self", *, at_least: int = 2) -> list[CodeShare]:
+    """Return the files whose code is mapped several times in a process, the largest first."""
+    by_file: dict[tuple[int, str], list[Mapping]] = defaultdict(list)
+    for mapping in mappings(pid):
+        if mapping.code:
+            by_file[mapping.inode, mapping.path].append(mapping)
+    shares = [
+        CodeShare(
+            name=Path(path).name,
+            times_mapped=len(found),
+            size=sum(m.size for m in found) / MIB,
+            resident=sum(m.resident for m in found) / MIB,
+            proportional=sum(m.proportional for m in found) / MIB,
+            written=sum(m.anonymous for m in found) / MIB,
+        )
+        for (_, path), found in by_file.items()
+        if len(found) >= at_least
+    ]
+    return sorted(shares, key=lambda share: -share.size)
