@@ -130,20 +130,32 @@ class Container:
             raise DigestError(_altered(self.origin, [name]))
         return data
 
-    def map(self, name: str) -> memoryview:
+    def map(self, name: str, start: int = 0, size: int | None = None) -> memoryview:
         """The bytes of a member as writable memory, copied page by page when written to.
+
+        Args:
+            name: The member.
+            start: The first of its bytes that is mapped.
+            size: How many are; all that follow by default.
 
         The memory lives as long as a view of it. Each call makes a mapping of its own. The bytes
         are not checked against the manifest.
 
         Raises:
             MemberMissingError: There is no such member.
+            ValueError: The member does not have those bytes.
             OSError: The file can't be mapped.
         """
-        size = self.digest(name).size
+        whole = self.digest(name).size
+        size = whole - start if size is None else size
+        if not 0 <= start <= start + size <= whole:
+            raise ValueError(
+                f"{names.shown(name)} has {whole} bytes, not {start} to {start + size}"
+            )
         if size == 0:
             return memoryview(bytearray())
         descriptor, offset = self._open_files().locate(name)
+        offset += start
         # mmap(2) takes whole pages, and a machine's pages may be larger than the format's 4 KiB.
         before = offset % mmap.ALLOCATIONGRANULARITY
         mapping = mmap.mmap(

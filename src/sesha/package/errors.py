@@ -21,7 +21,7 @@
         ├── SelfTestError          the packaged example gives another output
         ├── SignatureError         unsigned, altered, or signed by an unknown key
         └── HermeticError          packaged code reached for a module that is not its own nor an
-                                   extern (an ImportError too)
+                                   extern (a ModuleNotFoundError too)
 
 Errors of the system (no such file, no space, no permission) stay the `OSError` they are.
 """
@@ -113,5 +113,5 @@ class SignatureError(PackageError):
     """The package is unsigned, altered, or signed by a key that is not trusted."""
 
 
-class HermeticError(PackageError, ImportError):
+class HermeticError(PackageError, ModuleNotFoundError):
     """Packaged code reached for a module that is neither its own nor a declared extern."""

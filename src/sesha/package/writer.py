@@ -29,7 +29,8 @@ _CHUNK = 8 << 20
 _SMALL = 128 << 10
 _SYNC_EVERY = 64 << 20
 
-Data = bytes | bytearray | memoryview | Iterable[bytes | bytearray | memoryview] | BinaryIO
+Chunk = bytes | bytearray | memoryview
+Data = Chunk | Iterable[bytes] | Iterable[Chunk] | BinaryIO
 
 
 class ContainerWriter:
@@ -50,6 +51,7 @@ class ContainerWriter:
         # It needs of a file no more than the sink has, and less than its type asks for.
         self._zip = zipfile.ZipFile(cast("BinaryIO", self._file), "w", zipfile.ZIP_STORED)
         self._members: dict[str, MemberDigest] = {}
+        self._offsets: dict[str, int] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._sync: Future[None] | None = None
         self._unsynced = 0
@@ -87,6 +89,15 @@ class ContainerWriter:
         member = self._write(name, data, align)
         self._members[name] = member
         return member
+
+    def read_back(self, name: str, offset: int, size: int) -> bytes:
+        """`size` bytes, from byte `offset` on, of the member `name` written earlier.
+
+        Raises:
+            OSError: They can't be read.
+        """
+        self._file.flush()
+        return os.pread(self._staged.file.fileno(), size, self._offsets[name] + offset)
 
     def finish(self, manifest: Manifest, *, signature: bytes | None = None) -> Manifest:
         """Writes the manifest, with `members` as they were added, and puts the file at its place.
@@ -151,6 +162,7 @@ class ContainerWriter:
         digest = hashlib.sha256()
         self._state = "failed"
         handle = self._zip.open(info, "w", force_zip64=wide)
+        self._offsets[name] = self._file.tell()
         try:
             for chunk in _chunks(data):
                 self._write_chunk(handle.write, digest.update, chunk)
