@@ -10,7 +10,7 @@ from __future__ import annotations
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -119,6 +119,15 @@ class Collector:
         """
         self._need(source, demangle(name), sure=sure, line=line, follow=follow)
         self._follow()
+
+    def need_seen(self, source: str, name: str, members: Sequence[str]) -> None:
+        """Adds what a run has shown to be imported, members that are modules included."""
+        for member in members:
+            submodule = f"{demangle(name)}.{member}"
+            if submodule in sys.modules and self._exists(submodule):
+                self.need(source, submodule)
+        if self._exists(demangle(name)):
+            self.need(source, name)
 
     def error(self, name: str, reason: PackagingErrorReason, context: str | None = None) -> None:
         """Marks a node as one that can't be packaged."""

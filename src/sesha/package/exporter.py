@@ -36,7 +36,7 @@ from sesha.package.patterns import GlobGroup, GlobPattern
 from sesha.package.tensor_writer import TensorWriter
 from sesha.package.writer import ContainerWriter
 
-__all__ = ["ActionHook", "HookHandle", "PackageExporter"]
+__all__ = ["ActionHook", "HookHandle", "PackageExporter", "default_name"]
 
 ActionHook = Callable[["PackageExporter", str], None]
 
@@ -100,7 +100,7 @@ class PackageExporter:
             self.importer = OrderedImporter(*importer)
         else:
             raise TypeError(f"importer is {importer!r}; it is an Importer or a sequence of them")
-        self.name = name or _default_name(f)
+        self.name = name or default_name(f)
         self.version = version
         self._buffer: BinaryIO | None = None
         self._folder: str | None = None
@@ -250,6 +250,16 @@ class PackageExporter:
     ) -> None:
         """Adds a module as if packaged code had imported it: the patterns decide what is done."""
         self._collector.need(None, module_name, follow=dependencies)
+
+    def add_seen_import(self, importer: str, module: str, members: Sequence[str] = ()) -> None:
+        """Adds an import that a run has shown (`tracing.observe`).
+
+        Args:
+            importer: The module or pickle whose code asked for it.
+            module: What it asked for.
+            members: What it took from there: objects, or modules below.
+        """
+        self._collector.need_seen(importer, module, members)
 
     def add_entry_point(self, name: str, package: str, resource: str) -> None:
         """Names a saved object, so that it is found without knowing where it lies."""
@@ -577,7 +587,8 @@ def _read_source(path: Path) -> str:
     return importlib.util.decode_source(path.read_bytes())
 
 
-def _default_name(f: str | os.PathLike[str] | BinaryIO) -> str:
+def default_name(f: str | os.PathLike[str] | BinaryIO) -> str:
+    """The name of a package after the file that it goes to."""
     given = f if isinstance(f, str | os.PathLike) else getattr(f, "name", None)
     stem = Path(given).stem if isinstance(given, str | os.PathLike) else ""
     name = re.sub(r"[^A-Za-z0-9._+!-]", "-", stem).strip("-._+!")
