@@ -214,7 +214,7 @@ class _Sink:
     def discard(self) -> None:
         if self._file is not None:
             # zipfile goes on to compute with positions, which must not run backwards.
-            self._position = self._file.tell()
+            self._position = 0 if self._file.closed else self._file.tell()
             self._file = None
 
     def write(self, data: bytes | memoryview) -> int:
