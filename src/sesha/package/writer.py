@@ -209,23 +209,29 @@ class _Sink:
     def __init__(self, file: BinaryIO, progress: Callable[[int], None] | None) -> None:
         self._file: BinaryIO | None = file
         self._progress = progress
+        self._position = 0
 
     def discard(self) -> None:
-        self._file = None
+        if self._file is not None:
+            # zipfile goes on to compute with positions, which must not run backwards.
+            self._position = 0 if self._file.closed else self._file.tell()
+            self._file = None
 
     def write(self, data: bytes | memoryview) -> int:
         size = memoryview(data).nbytes
-        if self._file is not None:
-            self._file.write(data)
-            if self._progress is not None:
-                self._progress(size)
+        if self._file is None:
+            self._position += size
+            return size
+        self._file.write(data)
+        if self._progress is not None:
+            self._progress(size)
         return size
 
     def tell(self) -> int:
-        return 0 if self._file is None else self._file.tell()
+        return self._position if self._file is None else self._file.tell()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return 0 if self._file is None else self._file.seek(offset, whence)
+        return self._position if self._file is None else self._file.seek(offset, whence)
 
     def flush(self) -> None:
         if self._file is not None:
