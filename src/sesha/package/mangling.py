@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 
-__all__ = ["demangle", "is_mangled", "mangle", "new_prefix", "prefix_of"]
+__all__ = ["demangle", "is_mangled", "mangle", "new_prefix", "number_from", "prefix_of"]
 
 _PREFIX = "_sesha_package_"
 _MANGLED = re.compile(rf"({_PREFIX}\d+)(?:\.(.*))?", re.DOTALL)
@@ -21,6 +21,15 @@ _numbers = itertools.count()
 def new_prefix() -> str:
     """A prefix that no other importer of this interpreter has."""
     return f"{_PREFIX}{next(_numbers)}"
+
+
+def number_from(first: int) -> None:
+    """Numbers further prefixes from a number upwards, if they are not that far already.
+
+    Several interpreters of one process keep the names of their packages' modules apart so.
+    """
+    global _numbers  # noqa: PLW0603 - the one count of this interpreter
+    _numbers = itertools.count(max(first, next(_numbers)))
 
 
 def mangle(prefix: str, name: str) -> str:
