@@ -36,12 +36,15 @@ class Mapping:
     def private(self) -> int:
         """Bytes that would be freed if this mapping alone went.
 
-        A clean page of a named file does not count, even if just one process maps it now: it is the
-        page cache's, and the next process or interpreter gets the same one. A file without a
-        name (an image that was unlinked, a memfd) is nobody else's, so its clean pages do count.
+        Pages of a named file do not count, even if one process alone maps them: they are the page
+        cache's, and the next process or interpreter gets the same ones. Copies of them that were
+        written to do. A file without a name (an image that was unlinked, a memfd) is nobody else's,
+        so all of its pages count.
         """
-        cached = self.inode != 0 and not self.path.endswith(_DELETED)
-        return self.private_dirty + (0 if cached else self.private_clean)
+        private = self.private_dirty + self.private_clean
+        if self.inode != 0 and not self.path.endswith(_DELETED):
+            return min(self.anonymous, private)
+        return private
 
 
 def mappings(pid: int | str = "self") -> list[Mapping]:

@@ -15,6 +15,7 @@ from benchmarks.figures import Figure
 if TYPE_CHECKING:
     from rich.console import Console
 
+RAW = ("Samples", "Cores that others used")
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 _HEAD = """\
 # Benchmarks
@@ -124,7 +125,7 @@ def write(folder: Path) -> None:
         if notes:
             parts.append("\n".join(notes) + "\n")
         for title, rows in record.tables.items():
-            if title == "Samples":  # of the soak: hundreds, for a plot and not for reading
+            if title.startswith(RAW):  # hundreds of rows, for a plot and not for reading
                 continue
             columns = tuple(name.replace("_", " ") for name in rows[0])
             body = [[str(value) for value in row.values()] for row in rows]

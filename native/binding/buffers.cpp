@@ -17,7 +17,8 @@ void release_buffer(void* context) {
   PyMem_RawFree(view);
 }
 
-/// Writes head, shape and strides of what `view` shows. Consumes the view's buffer (also on failure).
+/// Writes head, shape and strides of what `view` shows. Consumes the view's buffer (also on
+/// failure).
 bool encode_view(Encoder& encoder, Opcode opcode, Py_buffer& view) {
   ArrayHead head{};
   head.data = static_cast<char*>(view.buf);
@@ -47,7 +48,8 @@ bool encode_view(Encoder& encoder, Opcode opcode, Py_buffer& view) {
       }
       *kept = view;
       view.obj = nullptr;
-      if (!encoder.lease_memory(head.low, head.extent, release_buffer, kept, &head.lease)) return false;
+      if (!encoder.lease_memory(head.low, head.extent, release_buffer, kept, &head.lease))
+        return false;
     }
   }
   encoder.writer().put(opcode);
@@ -82,7 +84,8 @@ Outcome encode_scalar(Encoder& encoder, PyObject* value) {
   DtypeText text{};
   Py_buffer view;
   // Strings and records have their own ways; a pickle keeps them whole.
-  if (!dtype || !dtype_text(dtype.get(), &text) || text.has_objects || text.text.size() < 3 || text.text[0] != 's' ||
+  if (!dtype || !dtype_text(dtype.get(), &text) || text.has_objects || text.text.size() < 3 ||
+      text.text[0] != 's' ||
       std::string_view("biufc").find(text.text[2]) == std::string_view::npos ||
       PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) {
     PyErr_Clear();
@@ -101,8 +104,9 @@ Outcome encode_memory(Encoder& encoder, PyObject* value) {
   if (PyObject_GetBuffer(value, &view, PyBUF_FULL_RO) < 0) return Outcome::kError;
   if (view.suboffsets != nullptr) {
     PyBuffer_Release(&view);
-    PyErr_SetString(PyExc_TypeError,
-                    "cannot send a memoryview with suboffsets to another interpreter: send a copy of it");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "cannot send a memoryview with suboffsets to another interpreter: send a copy of it");
     return Outcome::kError;
   }
   const std::string format = view.format != nullptr ? view.format : "B";
@@ -114,7 +118,8 @@ Outcome encode_memory(Encoder& encoder, PyObject* value) {
   return Outcome::kDone;
 }
 
-/// Whether a type of numpy's or torch's is a base, whose subclasses know better than DLPack how they are pickled.
+/// Whether a type of numpy's or torch's is a base, whose subclasses know better than DLPack how
+/// they are pickled.
 bool is_framework_subclass(PyObject* value, const Numpy* numpy, const Torch* torch) {
   return (numpy != nullptr && PyObject_TypeCheck(value, numpy->ndarray)) ||
          (torch != nullptr && PyObject_TypeCheck(value, torch->tensor));
@@ -126,7 +131,8 @@ sesha_lease* lease_at(const sesha_message* message, uint32_t index) {
 
 }  // namespace
 
-bool reach(int32_t ndim, const int64_t* shape, const int64_t* strides, int64_t itemsize, int64_t* low, int64_t* high) {
+bool reach(int32_t ndim, const int64_t* shape, const int64_t* strides, int64_t itemsize,
+           int64_t* low, int64_t* high) {
   *low = 0;
   *high = itemsize;
   for (int32_t i = 0; i < ndim; ++i) {
@@ -193,7 +199,8 @@ PyObject* decode_array(Reader& reader, const sesha_message* message) {
     }
     return array.release();
   }
-  Reference memory(lease_object(lease_at(message, head.lease), head.low, head.extent, head.readonly != 0));
+  Reference memory(
+      lease_object(lease_at(message, head.lease), head.low, head.extent, head.readonly != 0));
   if (!memory) return nullptr;
   if (head.contiguous != 0) {
     PyObject* arguments[] = {shape.get(), dtype.get(), memory.get()};
@@ -213,11 +220,13 @@ PyObject* decode_scalar(Reader& reader) {
   if (import_numpy() == nullptr) return nullptr;
   Reference dtype = Reference::borrow(dtype_from_text(text));
   if (!dtype) return nullptr;
-  Reference bytes(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(data), static_cast<Py_ssize_t>(size)));
+  Reference bytes(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(data),
+                                            static_cast<Py_ssize_t>(size)));
   Reference shape(PyTuple_New(0));
   if (!bytes || !shape) return nullptr;
   PyObject* arguments[] = {shape.get(), dtype.get(), bytes.get()};
-  Reference array(PyObject_Vectorcall(reinterpret_cast<PyObject*>(import_numpy()->ndarray), arguments, 3, nullptr));
+  Reference array(PyObject_Vectorcall(reinterpret_cast<PyObject*>(import_numpy()->ndarray),
+                                      arguments, 3, nullptr));
   return array ? PyObject_GetItem(array.get(), shape.get()) : nullptr;
 }
 
@@ -225,8 +234,8 @@ PyObject* decode_memoryview(Reader& reader, const sesha_message* message) {
   const auto head = reader.get<ArrayHead>();
   const uint8_t* extents = reader.take(2 * static_cast<size_t>(head.ndim) * sizeof(int64_t));
   const std::string_view format = reader.get_text();
-  Reference memory(
-      shaped_lease_object(lease_at(message, head.lease), head, reinterpret_cast<const char*>(extents), format));
+  Reference memory(shaped_lease_object(lease_at(message, head.lease), head,
+                                       reinterpret_cast<const char*>(extents), format));
   return memory ? PyMemoryView_FromObject(memory.get()) : nullptr;
 }
 

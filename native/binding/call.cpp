@@ -24,7 +24,8 @@ sesha_message* answer(const sesha_message* request) {
   PyObject *fn = nullptr, *args = nullptr, *kwargs = nullptr;
   if (decode_call(request, &fn, &args, &kwargs) < 0) return nullptr;
   Reference result(PyObject_Call(fn, args, kwargs));
-  // Let go of before the result is encoded: what was lent for the call goes back as early as it can.
+  // Let go of before the result is encoded: what was lent for the call goes back as early as it
+  // can.
   Py_DECREF(fn);
   Py_DECREF(args);
   Py_XDECREF(kwargs);
@@ -49,7 +50,7 @@ sesha_status serve_call(sesha_message* request, sesha_message** reply) {
 
 void run_releases() {
   sesha_interpreter* self = this_interpreter();
-  if (self == nullptr) return;
+  if (self == nullptr || sesha_releases_pending(self) == 0) return;
   PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
   PyErr_Fetch(&type, &value, &traceback);
   sesha_releases_run(self);

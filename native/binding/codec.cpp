@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "binding/call.h"
 #include "binding/decoder.h"
 #include "binding/encoder.h"
 #include "binding/frameworks.h"
@@ -24,7 +25,8 @@ bool encode_whole(Encoder& encoder, PyObject* value, const char* root) {
   return encoder.encode_pickled(value, root);
 }
 
-/// Arguments after a function that is written. The items of the tuple and of the dict, which are the call's own.
+/// Arguments after a function that is written. The items of the tuple and of the dict, which are
+/// the call's own.
 Outcome encode_arguments(Encoder& encoder, PyObject* args, PyObject* kwargs) {
   Writer& writer = encoder.writer();
   writer.put(static_cast<uint32_t>(PyTuple_GET_SIZE(args)));
@@ -49,7 +51,8 @@ Outcome encode_arguments(Encoder& encoder, PyObject* args, PyObject* kwargs) {
 
 /// `fn` null: the function stands before in another form.
 bool encode_call_pickled(Encoder& encoder, PyObject* fn, PyObject* args, PyObject* kwargs) {
-  Reference call(PyTuple_Pack(3, fn != nullptr ? fn : Py_None, args, kwargs != nullptr ? kwargs : Py_None));
+  Reference call(
+      PyTuple_Pack(3, fn != nullptr ? fn : Py_None, args, kwargs != nullptr ? kwargs : Py_None));
   return call && encoder.encode_pickled(call.get(), "call");
 }
 
@@ -62,7 +65,8 @@ bool write_call(Encoder& encoder, PyObject* fn, PyObject* args, PyObject* kwargs
     outcome = encode_arguments(encoder, args, kwargs);
     if (outcome != Outcome::kUnknown) return outcome == Outcome::kDone;
     encoder.restart();
-    // The same form as before, since nothing has run that could have changed it, or a pickle if something did.
+    // The same form as before, since nothing has run that could have changed it, or a pickle if
+    // something did.
     outcome = encode_function(encoder, fn);
     if (outcome == Outcome::kError) return false;
     if (outcome == Outcome::kDone) {
@@ -117,7 +121,8 @@ PyObject* raise_reply(const sesha_message* reply) {
     PyErr_Clear();
     exception = Reference::borrow(Py_None);
   }
-  Reference raised(PyObject_CallFunction(rebuild.get(), "OOO", exception.get(), texts.get(), known.get()));
+  Reference raised(
+      PyObject_CallFunction(rebuild.get(), "OOO", exception.get(), texts.get(), known.get()));
   if (!raised) return nullptr;
   if (PyExceptionInstance_Check(raised.get())) {
     PyErr_SetObject(PyExceptionInstance_Class(raised.get()), raised.get());
@@ -130,6 +135,9 @@ PyObject* raise_reply(const sesha_message* reply) {
 }  // namespace
 
 sesha_message* encode_call(PyObject* fn, PyObject* args, PyObject* kwargs) {
+  // The host enters no call of its own: what guests gave back is released where it sends and
+  // receives.
+  run_releases();
   Encoder encoder(SESHA_MESSAGE_CALL);
   if (encoder.failed()) return reinterpret_cast<sesha_message*>(PyErr_NoMemory());
   return write_call(encoder, fn, args, kwargs) ? encoder.finish() : nullptr;
@@ -189,7 +197,8 @@ int decode_call(const sesha_message* message, PyObject** fn, PyObject** args, Py
   if (count == kPickledArguments) {
     Reference call(decoder.decode());
     if (!call) return -1;
-    if (form == FunctionForm::kInPickle) function = Reference::borrow(PyTuple_GET_ITEM(call.get(), 0));
+    if (form == FunctionForm::kInPickle)
+      function = Reference::borrow(PyTuple_GET_ITEM(call.get(), 0));
     *args = Py_NewRef(PyTuple_GET_ITEM(call.get(), 1));
     PyObject* keywords = PyTuple_GET_ITEM(call.get(), 2);
     *kwargs = keywords == Py_None ? nullptr : Py_NewRef(keywords);
@@ -223,6 +232,7 @@ PyObject* decode_reply(sesha_message* reply) {
   PyObject* value =
       reply->kind == SESHA_MESSAGE_EXCEPTION ? raise_reply(reply) : decode_value(reply);
   sesha_message_free(reply);
+  run_releases();
   return value;
 }
 

@@ -48,7 +48,8 @@ PyObject* Decoder::decode_value(Opcode opcode, size_t place) {
       const auto length = reader_.get<uint64_t>();
       const uint8_t* characters = reader_.take(length);
       if (length < 2) {
-        return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, characters, static_cast<Py_ssize_t>(length));
+        return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, characters,
+                                         static_cast<Py_ssize_t>(length));
       }
       PyObject* text = PyUnicode_New(static_cast<Py_ssize_t>(length), 127);
       if (text != nullptr) memcpy(PyUnicode_DATA(text), characters, length);
@@ -57,14 +58,16 @@ PyObject* Decoder::decode_value(Opcode opcode, size_t place) {
     case Opcode::kText: {
       const auto kind = reader_.get<uint8_t>();
       const auto length = reader_.get<uint64_t>();
-      return PyUnicode_FromKindAndData(kind, reader_.take(length * kind), static_cast<Py_ssize_t>(length));
+      return PyUnicode_FromKindAndData(kind, reader_.take(length * kind),
+                                       static_cast<Py_ssize_t>(length));
     }
     case Opcode::kBytes:
     case Opcode::kByteArray: {
       const auto size = reader_.get<uint64_t>();
       const auto* data = reinterpret_cast<const char*>(reader_.take(size));
-      return opcode == Opcode::kBytes ? PyBytes_FromStringAndSize(data, static_cast<Py_ssize_t>(size))
-                                      : PyByteArray_FromStringAndSize(data, static_cast<Py_ssize_t>(size));
+      return opcode == Opcode::kBytes
+                 ? PyBytes_FromStringAndSize(data, static_cast<Py_ssize_t>(size))
+                 : PyByteArray_FromStringAndSize(data, static_cast<Py_ssize_t>(size));
     }
     case Opcode::kLeasedBytes: {
       reader_.get<uint32_t>();  // the message keeps the lease while it is read
@@ -108,7 +111,8 @@ PyObject* Decoder::decode_value(Opcode opcode, size_t place) {
   } else if (opcode == Opcode::kSlice) {
     value = decode_three(opcode);
   } else {
-    PyErr_Format(PyExc_SystemError, "a message holds the unknown opcode %d", static_cast<int>(opcode));
+    PyErr_Format(PyExc_SystemError, "a message holds the unknown opcode %d",
+                 static_cast<int>(opcode));
   }
   Py_LeaveRecursiveCall();
   return value;
@@ -128,7 +132,8 @@ PyObject* Decoder::decode_items(Opcode opcode, size_t place) {
     }
     return made.release();
   }
-  // Foreign code (a collector's callback) may look at a list that is not yet full, and must not meet null.
+  // Foreign code (a collector's callback) may look at a list that is not yet full, and must not
+  // meet null.
   for (Py_ssize_t i = 0; i < count; ++i) PyList_SET_ITEM(made.get(), i, Py_NewRef(Py_None));
   remember(place, made.get());
   for (Py_ssize_t i = 0; i < count; ++i) {
@@ -157,7 +162,8 @@ PyObject* Decoder::decode_set(Opcode opcode, size_t place) {
   const auto count = reader_.get<uint64_t>();
   Reference made(opcode == Opcode::kSet ? PySet_New(nullptr) : PyFrozenSet_New(nullptr));
   if (!made) return nullptr;
-  // A frozenset may be filled only while nobody else refers to it; nothing in it can lead back to it.
+  // A frozenset may be filled only while nobody else refers to it; nothing in it can lead back to
+  // it.
   if (opcode == Opcode::kSet) remember(place, made.get());
   for (uint64_t i = 0; i < count; ++i) {
     Reference item(decode());
@@ -180,9 +186,11 @@ PyObject* Decoder::decode_handle() {
   const sesha_loan* loan = sesha_lease_loan(message_->leases[reader_.get<uint32_t>()]);
   if (loan->origin != this_interpreter()) {
     PyErr_Format(PyExc_ValueError,
-                 "a reference to an object of interpreter %u was sent to interpreter %u: send it only to calls of the "
+                 "a reference to an object of interpreter %u was sent to interpreter %u: send it "
+                 "only to calls of the "
                  "session that it came from, or copy the object out with get()",
-                 sesha_interpreter_index(loan->origin), sesha_interpreter_index(this_interpreter()));
+                 sesha_interpreter_index(loan->origin),
+                 sesha_interpreter_index(this_interpreter()));
     return nullptr;
   }
   return Py_NewRef(static_cast<PyObject*>(loan->context));
@@ -199,7 +207,8 @@ PyObject* Decoder::decode_pickle() {
     if (!part || PyList_Append(parts.get(), part.get()) < 0) return nullptr;
   }
   const auto size = static_cast<Py_ssize_t>(reader_.get<uint64_t>());
-  auto* data = const_cast<char*>(reinterpret_cast<const char*>(reader_.take(static_cast<size_t>(size))));
+  auto* data =
+      const_cast<char*>(reinterpret_cast<const char*>(reader_.take(static_cast<size_t>(size))));
   Reference pickle(PyMemoryView_FromMemory(data, size, PyBUF_READ));
   Reference keywords(Py_BuildValue("{sO}", "buffers", parts.get()));
   Reference arguments(pickle ? PyTuple_Pack(1, pickle.get()) : nullptr);

@@ -238,7 +238,7 @@ PyObject* dispatcher_call_beside(PyObject* self, PyObject* args) {
   sesha_pool_leave(dispatcher->pool);
   Py_END_ALLOW_THREADS
   if (status == SESHA_DIED) report_death(dispatcher, interpreter);
-  return finish_call(status, interpreter, reply);
+  return finish_call(status, reply);
 }
 
 PyObject* dispatcher_statistics(PyObject* self, PyObject*) {
@@ -308,7 +308,7 @@ PyObject* call_interpreter_directly(PyObject*, PyObject* args) {
   Py_BEGIN_ALLOW_THREADS
   status = call_interpreter(interpreter, request, guests::kForever, &reply);
   Py_END_ALLOW_THREADS
-  return finish_call(status, interpreter, reply);
+  return finish_call(status, reply);
 }
 
 PyObject* current_interpreter(PyObject*, PyObject*) {

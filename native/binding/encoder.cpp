@@ -22,8 +22,8 @@ void drop_reference(void* context) { Py_DECREF(static_cast<PyObject*>(context));
 
 bool is_plain(PyObject* key) {
   const PyTypeObject* type = Py_TYPE(key);
-  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBytes_Type ||
-         key == Py_None;
+  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type ||
+         type == &PyBytes_Type || key == Py_None;
 }
 
 Outcome changed(const char* what) {
@@ -72,7 +72,8 @@ bool Encoder::find_lease(char* low, size_t extent, uint32_t* index) {
   return lease != nullptr && sesha_message_add_lease(message_, lease, index) == SESHA_OK;
 }
 
-bool Encoder::lease_memory(char* low, size_t extent, void (*release)(void*), void* context, uint32_t* index) {
+bool Encoder::lease_memory(char* low, size_t extent, void (*release)(void*), void* context,
+                           uint32_t* index) {
   const sesha_loan loan = {low, extent, this_interpreter(), release, context};
   sesha_lease* lease = sesha_lease_new(&loan);
   if (lease == nullptr) {
@@ -88,8 +89,10 @@ bool Encoder::lease_memory(char* low, size_t extent, void (*release)(void*), voi
 bool Encoder::aim(uint32_t index) {
   if (message_->target != SESHA_ANY_INTERPRETER && message_->target != index) {
     PyErr_Format(PyExc_ValueError,
-                 "references to objects of interpreter %u and of interpreter %u can't be sent together: a call runs in "
-                 "one interpreter, and only there its references lead to their objects; copy one out with get()",
+                 "references to objects of interpreter %u and of interpreter %u can't be sent "
+                 "together: a call runs in "
+                 "one interpreter, and only there its references lead to their objects; copy one "
+                 "out with get()",
                  message_->target, index);
     return false;
   }
@@ -278,8 +281,8 @@ Outcome Encoder::encode(PyObject* value) {
     writer_.put(value == Py_True ? Opcode::kTrue : Opcode::kFalse);
   } else if (type == &PyBytes_Type) {
     if (PyBytes_GET_SIZE(value) < kRemembered || !recall(value)) encode_bytes(value);
-  } else if (type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type || type == &PySet_Type ||
-             type == &PyFrozenSet_Type || type == &PySlice_Type) {
+  } else if (type == &PyDict_Type || type == &PyList_Type || type == &PyTuple_Type ||
+             type == &PySet_Type || type == &PyFrozenSet_Type || type == &PySlice_Type) {
     if (recall(value)) return Outcome::kDone;
     if (Py_EnterRecursiveCall(" while a value was being sent")) return Outcome::kError;
     // Another thread may take the container's last other reference away while foreign code runs.

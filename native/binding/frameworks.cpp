@@ -35,7 +35,8 @@ const Numpy* look_up_numpy(PyObject* module) {
   found.memmap = optional_type(module, "memmap");
   found.generic = optional_type(module, "generic");
   found.dtype = optional_attribute(module, "dtype");
-  if (found.ndarray == nullptr || found.generic == nullptr || found.dtype == nullptr) return nullptr;
+  if (found.ndarray == nullptr || found.generic == nullptr || found.dtype == nullptr)
+    return nullptr;
   numpy = found;
   return &numpy;
 }
@@ -47,7 +48,8 @@ const DLPackExchangeAPI* exchange_api(PyTypeObject* tensor) {
   auto* header = static_cast<DLPackExchangeAPIHeader*>(
       PyCapsule_GetPointer(capsule.get(), "dlpack_exchange_api"));
   if (header == nullptr) PyErr_Clear();
-  while (header != nullptr && header->version.major != DLPACK_MAJOR_VERSION) header = header->prev_api;
+  while (header != nullptr && header->version.major != DLPACK_MAJOR_VERSION)
+    header = header->prev_api;
   auto* api = reinterpret_cast<const DLPackExchangeAPI*>(header);
   const bool complete = api != nullptr && api->managed_tensor_from_py_object_no_sync != nullptr &&
                         api->managed_tensor_to_py_object_no_sync != nullptr &&
@@ -83,11 +85,13 @@ bool describe(PyObject* dtype, KnownDtype* known) {
   // Variable-width strings hold pointers too, though their dtype does not say so.
   Reference kind(PyObject_GetAttrString(dtype, "kind"));
   if (!kind) return false;
-  known->has_objects = PyObject_IsTrue(has_objects.get()) == 1 ||
-                       (PyUnicode_Check(kind.get()) && PyUnicode_CompareWithASCIIString(kind.get(), "T") == 0);
+  known->has_objects =
+      PyObject_IsTrue(has_objects.get()) == 1 ||
+      (PyUnicode_Check(kind.get()) && PyUnicode_CompareWithASCIIString(kind.get(), "T") == 0);
   Reference text(PyObject_GetAttrString(dtype, "str"));
   if (!text) return false;
-  // A name stands for a dtype only if it leads back to it: not with fields, metadata or from another package.
+  // A name stands for a dtype only if it leads back to it: not with fields, metadata or from
+  // another package.
   Reference again(PyObject_CallOneArg(numpy.dtype, text.get()));
   bool same = false;
   if (again) {
@@ -96,8 +100,8 @@ bool describe(PyObject* dtype, KnownDtype* known) {
       Reference fields(PyObject_GetAttrString(dtype, "fields"));
       Reference metadata(PyObject_GetAttrString(dtype, "metadata"));
       Reference subdtype(PyObject_GetAttrString(dtype, "subdtype"));
-      same = fields && fields.get() == Py_None && metadata && metadata.get() == Py_None && subdtype &&
-             subdtype.get() == Py_None && Py_TYPE(again.get()) == Py_TYPE(dtype) &&
+      same = fields && fields.get() == Py_None && metadata && metadata.get() == Py_None &&
+             subdtype && subdtype.get() == Py_None && Py_TYPE(again.get()) == Py_TYPE(dtype) &&
              PyObject_RichCompareBool(again.get(), dtype, Py_EQ) == 1;
     }
   }
@@ -144,7 +148,9 @@ const Numpy* import_numpy() {
   if (!module) return nullptr;
   const Numpy* found = look_up_numpy(module.get());
   if (found == nullptr && !PyErr_Occurred()) {
-    PyErr_SetString(PyExc_ImportError, "an array arrived, but the module 'numpy' that is imported here has no ndarray");
+    PyErr_SetString(
+        PyExc_ImportError,
+        "an array arrived, but the module 'numpy' that is imported here has no ndarray");
   }
   return found;
 }
@@ -195,7 +201,8 @@ PyObject* dtype_from_text(std::string_view text) {
   } else {
     PyObject* loads = pickle_loads();
     if (loads == nullptr) return nullptr;
-    dtype = PyObject_CallFunction(loads, "y#", key.data() + 1, static_cast<Py_ssize_t>(key.size() - 1));
+    dtype =
+        PyObject_CallFunction(loads, "y#", key.data() + 1, static_cast<Py_ssize_t>(key.size() - 1));
   }
   if (dtype == nullptr) return nullptr;
   if (dtypes_by_text.size() >= kMostDtypes) {

@@ -1,7 +1,7 @@
 // What this interpreter has of numpy, torch and pickling, looked up when first needed.
 //
-// A message never makes an interpreter import numpy or torch unless an array or a tensor arrives in it: on the sending
-// side they are looked for among the modules that are already imported.
+// A message never makes an interpreter import numpy or torch unless an array or a tensor arrives in
+// it: on the sending side they are looked for among the modules that are already imported.
 #ifndef SESHA_BINDING_FRAMEWORKS_H_
 #define SESHA_BINDING_FRAMEWORKS_H_
 
@@ -55,7 +55,8 @@ PyObject* pickling(const char* name);
 PyObject* pickle_loads();
 /// sys.modules[name]: borrowed; null without an exception if there is none.
 PyObject* loaded_module(const char* name);
-/// The interned str of a literal (borrowed, alive as long as the interpreter). Null with MemoryError.
+/// The interned str of a literal (borrowed, alive as long as the interpreter). Null with
+/// MemoryError.
 PyObject* interned(const char* literal);
 
 }  // namespace sesha::binding

@@ -15,8 +15,8 @@ constexpr size_t kMostFunctions = 256;
 constexpr size_t kDigestSize = 16;
 
 struct PickledFunction {
-  PyObject* code;   // owned, so that its address stays its own
-  PyObject* data;   // bytes
+  PyObject* code;  // owned, so that its address stays its own
+  PyObject* data;  // bytes
   PyObject* digest;
   PyObject* watch;  // see _pickling.pickle_function
 };
@@ -25,7 +25,8 @@ struct PickledFunction {
 auto& pickled = *new std::unordered_map<PyObject*, PickledFunction>;
 auto& received = *new std::unordered_map<std::string, PyObject*>;
 
-/// The object that `qualname` names in the module, new; null, with or without an exception, if there is none.
+/// The object that `qualname` names in the module, new; null, with or without an exception, if
+/// there is none.
 Reference look_up(PyObject* module, PyObject* qualname) {
   if (PyModule_Check(module)) {
     PyObject* found = PyDict_GetItemWithError(PyModule_GetDict(module), qualname);
@@ -52,10 +53,15 @@ bool put_utf8(Writer& writer, PyObject* text) {
   return true;
 }
 
-/// Whether the module's functions are to go by value, which cloudpickle.register_pickle_by_value() asks for.
+/// Whether the module's functions are to go by value, which cloudpickle.register_pickle_by_value()
+/// asks for.
 bool goes_by_value(PyObject* module_name) {
   if (PyUnicode_CompareWithASCIIString(module_name, "__main__") == 0) return true;
   if (loaded_module("cloudpickle") == nullptr) return false;
+  // Asked at each call, so the empty registry, which is nearly every one, must cost nothing.
+  static PyObject* registry = nullptr;
+  if (registry == nullptr) registry = pickling("by_value_registry");
+  if (registry != nullptr && PySet_Check(registry) && PySet_GET_SIZE(registry) == 0) return false;
   Reference asked(pickling("registered_by_value"));
   Reference answer(asked ? PyObject_CallOneArg(asked.get(), module_name) : nullptr);
   if (!answer) PyErr_Clear();
@@ -92,7 +98,9 @@ Outcome encode_name(Encoder& encoder, PyObject* name) {
   const std::string_view text(characters, static_cast<size_t>(size));
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) {
-    PyErr_Format(PyExc_ValueError, "a function's name must read 'module:qualname', such as 'math:sqrt', not %R", name);
+    PyErr_Format(PyExc_ValueError,
+                 "a function's name must read 'module:qualname', such as 'math:sqrt', not %R",
+                 name);
     return Outcome::kError;
   }
   encoder.writer().put(FunctionForm::kName);
@@ -115,7 +123,8 @@ bool same_items(PyObject* now, PyObject* then) {
 
 bool same_in_dict(PyObject* dict, PyObject* names, PyObject* values, PyObject* absent) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); ++i) {
-    PyObject* now = dict != nullptr ? PyDict_GetItemWithError(dict, PyTuple_GET_ITEM(names, i)) : nullptr;
+    PyObject* now =
+        dict != nullptr ? PyDict_GetItemWithError(dict, PyTuple_GET_ITEM(names, i)) : nullptr;
     if (now == nullptr) {
       if (PyErr_Occurred()) PyErr_Clear();
       now = absent;
@@ -125,8 +134,8 @@ bool same_in_dict(PyObject* dict, PyObject* names, PyObject* values, PyObject* a
   return true;
 }
 
-/// Whether the function still captures what it did: (function or None for the root, code, defaults or None, names and
-/// values of keyword defaults, contents of cells, names and values of globals).
+/// Whether the function still captures what it did: (function or None for the root, code, defaults
+/// or None, names and values of keyword defaults, contents of cells, names and values of globals).
 bool unchanged(PyObject* function, PyObject* entry, PyObject* absent) {
   const auto item = [entry](Py_ssize_t i) { return PyTuple_GET_ITEM(entry, i); };
   if (!PyFunction_Check(function) || PyFunction_GET_CODE(function) != item(1)) return false;
@@ -136,7 +145,9 @@ bool unchanged(PyObject* function, PyObject* entry, PyObject* absent) {
   if (!same_items(defaults != nullptr ? defaults : Py_None, item(2))) return false;
   PyObject* keywords = PyFunction_GET_KW_DEFAULTS(function);
   const Py_ssize_t keyword_count = keywords != nullptr ? PyDict_GET_SIZE(keywords) : 0;
-  if (keyword_count != PyTuple_GET_SIZE(item(3)) || !same_in_dict(keywords, item(3), item(4), absent)) return false;
+  if (keyword_count != PyTuple_GET_SIZE(item(3)) ||
+      !same_in_dict(keywords, item(3), item(4), absent))
+    return false;
   PyObject* cells = PyFunction_GET_CLOSURE(function);
   const Py_ssize_t cell_count = cells != nullptr ? PyTuple_GET_SIZE(cells) : 0;
   if (cell_count != PyTuple_GET_SIZE(item(5))) return false;
@@ -171,12 +182,14 @@ void forget_all_pickled() {
 void write_pickled(Writer& writer, const PickledFunction& entry) {
   writer.put(FunctionForm::kDigest);
   writer.write(PyBytes_AS_STRING(entry.digest), kDigestSize);
-  writer.put_text({PyBytes_AS_STRING(entry.data), static_cast<size_t>(PyBytes_GET_SIZE(entry.data))});
+  writer.put_text(
+      {PyBytes_AS_STRING(entry.data), static_cast<size_t>(PyBytes_GET_SIZE(entry.data))});
 }
 
 Outcome encode_by_value(Encoder& encoder, PyObject* fn) {
   PyObject* code = PyFunction_GET_CODE(fn);
-  if (auto known = pickled.find(code); known != pickled.end() && still_valid(fn, known->second.watch)) {
+  if (auto known = pickled.find(code);
+      known != pickled.end() && still_valid(fn, known->second.watch)) {
     write_pickled(encoder.writer(), known->second);
     return Outcome::kDone;
   }
@@ -203,17 +216,28 @@ Outcome encode_by_value(Encoder& encoder, PyObject* fn) {
   return Outcome::kDone;
 }
 
+/// Whether another thread is still running the module's code, so that what it will hold may be missing.
+bool is_being_imported(PyObject* module) {
+  PyObject* spec = PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "__spec__") : nullptr;
+  if (spec == nullptr || spec == Py_None) return false;
+  Reference initializing(PyObject_GetAttrString(spec, "_initializing"));
+  if (!initializing) PyErr_Clear();
+  return initializing && PyObject_IsTrue(initializing.get()) == 1;
+}
+
 PyObject* resolve(std::string_view module_text, std::string_view qualname_text) {
-  // The two strs, which cost more than the lookup, are kept; the lookup is done each time, so that a module that is
-  // reloaded or patched is seen.
+  // The two strs, which cost more than the lookup, are kept; the lookup is done each time, so that
+  // a module that is reloaded or patched is seen.
   static auto& names = *new std::unordered_map<std::string, std::array<PyObject*, 2>>;
   std::string key;
   key.reserve(module_text.size() + qualname_text.size() + 1);
   key.append(module_text).append(1, ':').append(qualname_text);
   auto known = names.find(key);
   if (known == names.end()) {
-    Reference module_name(PyUnicode_FromStringAndSize(module_text.data(), static_cast<Py_ssize_t>(module_text.size())));
-    Reference qualname(PyUnicode_FromStringAndSize(qualname_text.data(), static_cast<Py_ssize_t>(qualname_text.size())));
+    Reference module_name(PyUnicode_FromStringAndSize(module_text.data(),
+                                                      static_cast<Py_ssize_t>(module_text.size())));
+    Reference qualname(PyUnicode_FromStringAndSize(qualname_text.data(),
+                                                   static_cast<Py_ssize_t>(qualname_text.size())));
     if (!module_name || !qualname) return nullptr;
     if (names.size() >= kMostFunctions) {
       for (auto& [text, pair] : names) {
@@ -231,8 +255,8 @@ PyObject* resolve(std::string_view module_text, std::string_view qualname_text) 
   Reference qualname = Reference::borrow(known->second[1]);
   PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module_name.get());
   if (loaded == nullptr && PyErr_Occurred()) return nullptr;
-  Reference module =
-      loaded != nullptr && loaded != Py_None ? Reference::borrow(loaded) : Reference(PyImport_Import(module_name.get()));
+  const bool ready = loaded != nullptr && loaded != Py_None && !is_being_imported(loaded);
+  Reference module = ready ? Reference::borrow(loaded) : Reference(PyImport_Import(module_name.get()));
   if (!module) return nullptr;
   return look_up(module.get(), qualname.get()).release();
 }
@@ -242,7 +266,8 @@ PyObject* unpickle(std::string_view digest, std::string_view data) {
   if (auto known = received.find(key); known != received.end()) return Py_NewRef(known->second);
   PyObject* loads = pickle_loads();
   if (loads == nullptr) return nullptr;
-  Reference fn(PyObject_CallFunction(loads, "y#", data.data(), static_cast<Py_ssize_t>(data.size())));
+  Reference fn(
+      PyObject_CallFunction(loads, "y#", data.data(), static_cast<Py_ssize_t>(data.size())));
   if (!fn) return nullptr;
   if (received.size() >= kMostFunctions) {
     std::unordered_map<std::string, PyObject*> old;

@@ -11,8 +11,7 @@ namespace sesha::binding {
 namespace {
 
 struct HandleObject {
-  PyObject_HEAD
-  sesha_lease* lease;  // null once closed
+  PyObject_HEAD sesha_lease* lease;  // null once closed
   uint32_t interpreter;
   uint64_t token;
   PyObject* weak_references;
@@ -52,14 +51,21 @@ PyObject* close_method(PyObject* self, PyObject*) {
 
 PyObject* refuse_copy(PyObject*, PyObject*) {
   PyErr_SetString(PyExc_TypeError,
-                  "a reference to an object of another interpreter can't be copied or pickled: copy the object out "
+                  "a reference to an object of another interpreter can't be copied or pickled: "
+                  "copy the object out "
                   "with get(), or send the reference to a call in its own interpreter");
   return nullptr;
 }
 
-PyObject* get_interpreter(PyObject* self, void*) { return PyLong_FromUnsignedLong(cast(self)->interpreter); }
-PyObject* get_token(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(cast(self)->token); }
-PyObject* get_closed(PyObject* self, void*) { return PyBool_FromLong(cast(self)->lease == nullptr); }
+PyObject* get_interpreter(PyObject* self, void*) {
+  return PyLong_FromUnsignedLong(cast(self)->interpreter);
+}
+PyObject* get_token(PyObject* self, void*) {
+  return PyLong_FromUnsignedLongLong(cast(self)->token);
+}
+PyObject* get_closed(PyObject* self, void*) {
+  return PyBool_FromLong(cast(self)->lease == nullptr);
+}
 
 void deallocate(PyObject* self) {
   // A subclass written in Python is tracked by the collector; this type by itself is not.
@@ -71,14 +77,17 @@ void deallocate(PyObject* self) {
 
 PyMethodDef methods[] = {
     {"close", close_method, METH_NOARGS,
-     "Let go of the object: it is freed soon in its interpreter. Never waits; any thread; may be repeated."},
+     "Let go of the object: it is freed soon in its interpreter. Never waits; any thread; may be "
+     "repeated."},
     {"__reduce_ex__", refuse_copy, METH_O, "TypeError: a handle can't be copied or pickled."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyGetSetDef attributes[] = {
-    {"interpreter", get_interpreter, nullptr, "Index of the interpreter where the object lives.", nullptr},
-    {"token", get_token, nullptr, "A number that names the object in its interpreter while it lives.", nullptr},
+    {"interpreter", get_interpreter, nullptr, "Index of the interpreter where the object lives.",
+     nullptr},
+    {"token", get_token, nullptr,
+     "A number that names the object in its interpreter while it lives.", nullptr},
     {"closed", get_closed, nullptr, "Whether the object was let go of.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
@@ -89,8 +98,10 @@ PyMemberDef members[] = {
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Handle(other)\n--\n\nAn object that stays in its interpreter. Sent back there, it "
-                                  "arrives as the very object.")},
+    {Py_tp_doc,
+     const_cast<char*>(
+         "Handle(other)\n--\n\nAn object that stays in its interpreter. Sent back there, it "
+         "arrives as the very object.")},
     {Py_tp_new, reinterpret_cast<void*>(create)},
     {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
     {Py_tp_methods, methods},
@@ -99,7 +110,8 @@ PyType_Slot slots[] = {
     {0, nullptr},
 };
 
-PyType_Spec spec = {"sesha._native.Handle", sizeof(HandleObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+PyType_Spec spec = {"sesha._native.Handle", sizeof(HandleObject), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
 
 }  // namespace
 
@@ -122,13 +134,15 @@ sesha_lease* handle_lease(PyObject* handle) {
   sesha_lease* lease = cast(handle)->lease;
   if (lease == nullptr) {
     PyErr_Format(PyExc_ValueError,
-                 "this reference to an object of interpreter %u is closed: its session ended or the object was let go "
+                 "this reference to an object of interpreter %u is closed: its session ended or "
+                 "the object was let go "
                  "of; take a new reference in a new session",
                  cast(handle)->interpreter);
     return nullptr;
   }
   if (sesha_find_interpreter(cast(handle)->interpreter) == nullptr) {
-    PyErr_Format(PyExc_ValueError, "this reference leads to an object of interpreter %u, which has ended",
+    PyErr_Format(PyExc_ValueError,
+                 "this reference leads to an object of interpreter %u, which has ended",
                  cast(handle)->interpreter);
     return nullptr;
   }

@@ -80,7 +80,7 @@ PyObject* call_in_hold(PyObject* self, const Arguments& arguments, uint32_t flag
     hold->died = true;
     report_death(hold->dispatcher, hold->interpreter);
   }
-  PyObject* value = finish_call(status, hold->interpreter, reply);
+  PyObject* value = finish_call(status, reply);
   --hold->calls;
   end_if_unused(hold);
   Py_DECREF(self);

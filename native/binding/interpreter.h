@@ -6,8 +6,8 @@
 
 namespace sesha::binding {
 
-/// This binding's interpreter: set once, by the host's registration or by the boot of a guest, before any value is
-/// encoded or decoded. Null before that.
+/// This binding's interpreter: set once, by the host's registration or by the boot of a guest,
+/// before any value is encoded or decoded. Null before that.
 sesha_interpreter* this_interpreter();
 void set_this_interpreter(sesha_interpreter* interpreter);
 

@@ -13,8 +13,7 @@ struct Layout {
 };
 
 struct LeaseObject {
-  PyObject_HEAD
-  sesha_lease* lease;
+  PyObject_HEAD sesha_lease* lease;
   char* data;
   Py_ssize_t size;
   Py_ssize_t itemsize;
@@ -61,7 +60,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Memory that another interpreter lends, through the buffer protocol.")},
+    {Py_tp_doc,
+     const_cast<char*>("Memory that another interpreter lends, through the buffer protocol.")},
     {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
     {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
     {0, nullptr},
@@ -92,7 +92,8 @@ PyObject* lease_object(sesha_lease* lease, char* low, size_t extent, bool readon
   return object;
 }
 
-PyObject* shaped_lease_object(sesha_lease* lease, const ArrayHead& head, const char* extents, std::string_view format) {
+PyObject* shaped_lease_object(sesha_lease* lease, const ArrayHead& head, const char* extents,
+                              std::string_view format) {
   PyObject* object = lease_object(lease, head.data, head.extent, head.readonly != 0);
   if (object == nullptr) return nullptr;
   LeaseObject* made = cast(object);

@@ -16,8 +16,10 @@ PyTypeObject* lease_type();
 
 /// `extent` bytes from `low` on, one-dimensional. Retains `lease`. Null with MemoryError.
 PyObject* lease_object(sesha_lease* lease, char* low, size_t extent, bool readonly);
-/// With the shape and strides (bytes, unaligned) of `head` and a format of the struct module. `lease` may be null.
-PyObject* shaped_lease_object(sesha_lease* lease, const ArrayHead& head, const char* extents, std::string_view format);
+/// With the shape and strides (bytes, unaligned) of `head` and a format of the struct module.
+/// `lease` may be null.
+PyObject* shaped_lease_object(sesha_lease* lease, const ArrayHead& head, const char* extents,
+                              std::string_view format);
 
 }  // namespace sesha::binding
 

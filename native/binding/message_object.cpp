@@ -8,8 +8,7 @@ namespace sesha::binding {
 namespace {
 
 struct MessageObject {
-  PyObject_HEAD
-  sesha_message* message;  // null once taken
+  PyObject_HEAD sesha_message* message;  // null once taken
 };
 
 MessageObject* cast(PyObject* object) { return reinterpret_cast<MessageObject*>(object); }
@@ -42,7 +41,8 @@ PyObject* get_target(PyObject* self, void*) {
 PyGetSetDef attributes[] = {
     {"size", get_size, nullptr, "Bytes of the stream, without the memory that is lent.", nullptr},
     {"leases", get_leases, nullptr, "Number of leases that the message holds.", nullptr},
-    {"target", get_target, nullptr, "The only interpreter that can decode it, or None for any.", nullptr},
+    {"target", get_target, nullptr, "The only interpreter that can decode it, or None for any.",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -65,7 +65,8 @@ PyTypeObject* message_type() {
 
 PyObject* message_object(sesha_message* message) {
   if (message == nullptr) return nullptr;
-  PyObject* object = message_type() != nullptr ? message_type()->tp_alloc(message_type(), 0) : nullptr;
+  PyObject* object =
+      message_type() != nullptr ? message_type()->tp_alloc(message_type(), 0) : nullptr;
   if (object == nullptr) {
     sesha_message_free(message);
   } else {

@@ -6,8 +6,7 @@ namespace sesha::binding {
 namespace {
 
 struct SinkObject {
-  PyObject_HEAD
-  Encoder* encoder;
+  PyObject_HEAD Encoder* encoder;
   uint32_t count;
 };
 

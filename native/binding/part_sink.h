@@ -10,8 +10,9 @@
 
 namespace sesha::binding {
 
-/// Makes a Python object with one method, `add(value) -> bool`: writes `value` as the next part of the message, or
-/// returns False if only a pickle can carry it. The object outlives the sink harmlessly: it then raises RuntimeError.
+/// Makes a Python object with one method, `add(value) -> bool`: writes `value` as the next part of
+/// the message, or returns False if only a pickle can carry it. The object outlives the sink
+/// harmlessly: it then raises RuntimeError.
 class PartSink {
  public:
   explicit PartSink(Encoder* encoder);

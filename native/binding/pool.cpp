@@ -7,6 +7,7 @@
 #include "binding/pool.h"
 
 #include <cmath>
+#include <string>
 
 #include "binding/codec.h"
 #include "binding/interrupts.h"
@@ -120,21 +121,19 @@ sesha_status call_interpreter(sesha_interpreter* interpreter, sesha_message* req
   return call_watched(interpreter, request, deadline, reply);
 }
 
-PyObject* finish_call(sesha_status status, sesha_interpreter* interpreter, sesha_message* reply) {
+PyObject* finish_call(sesha_status status, sesha_message* reply) {
   if (check_interrupted() < 0) {
     sesha_message_free(reply);
     return nullptr;
   }
   if (status == SESHA_OK) return decode_reply(reply);
   sesha_message_free(reply);
-  if (status == SESHA_DIED) {
-    sesha_fail(status, "interpreter %u died during the call; its last words are on stderr",
-               sesha_interpreter_index(interpreter));
-  }
   return raise_status(status);
 }
 
 void report_death(Dispatcher* dispatcher, sesha_interpreter* interpreter) {
+  // Starting a new interpreter may fail in its own way; callers are told of this death.
+  const std::string cause = sesha_last_error();
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   if (sesha_pool_remove(dispatcher->pool, interpreter) == SESHA_OK && dispatcher->on_death != Py_None) {
@@ -143,6 +142,7 @@ void report_death(Dispatcher* dispatcher, sesha_interpreter* interpreter) {
     Py_XDECREF(result);
   }
   PyErr_Restore(type, value, traceback);
+  sesha_fail(SESHA_DIED, "%s", cause.c_str());
 }
 
 namespace {
@@ -181,7 +181,7 @@ PyObject* call_in_pool(Dispatcher* dispatcher, const Arguments& arguments, int64
     report_death(dispatcher, interpreter);
     sesha_slot_release(slot);
   }
-  return finish_call(status, interpreter, reply);
+  return finish_call(status, reply);
 }
 
 Dispatcher* dispatcher_of(PyObject* self) {

@@ -52,7 +52,7 @@ sesha_message* encode_arguments(const Arguments& arguments);
 sesha_status call_interpreter(sesha_interpreter* interpreter, sesha_message* request, int64_t deadline,
                               sesha_message** reply);
 /// The value of a call that ended with `status`, or its exception set. Takes over `reply`.
-PyObject* finish_call(sesha_status status, sesha_interpreter* interpreter, sesha_message* reply);
+PyObject* finish_call(sesha_status status, sesha_message* reply);
 /// Takes a dead interpreter out of the pool and tells on_death, once however many calls saw it die. Keeps the exception
 /// that is set.
 void report_death(Dispatcher* dispatcher, sesha_interpreter* interpreter);

@@ -9,7 +9,8 @@
 
 namespace sesha::binding {
 
-/// Drops its reference when it goes out of scope; the GIL is held whenever one is made, moved or destroyed.
+/// Drops its reference when it goes out of scope; the GIL is held whenever one is made, moved or
+/// destroyed.
 class Reference {
  public:
   Reference() = default;

@@ -1,8 +1,10 @@
 // The byte stream of a message: what follows what.
 //
-// Each value is an opcode and its body; numbers are native and unaligned, since a message never leaves the process.
+// Each value is an opcode and its body; numbers are native and unaligned, since a message never
+// leaves the process.
 //
-// **This code assumes:** a stream is read by a binding that was built with this header, and was written whole.
+// **This code assumes:** a stream is read by a binding that was built with this header, and was
+// written whole.
 #ifndef SESHA_BINDING_STREAM_H_
 #define SESHA_BINDING_STREAM_H_
 
@@ -60,7 +62,8 @@ enum class FunctionForm : uint8_t {
 /// `lease` of memory that needs none, since it has no bytes.
 inline constexpr uint32_t kNoLease = UINT32_MAX;
 
-/// Memory of an array or a memoryview: [low, low + extent) is what the strides reach, the first item is at `data`.
+/// Memory of an array or a memoryview: [low, low + extent) is what the strides reach, the first
+/// item is at `data`.
 struct ArrayHead {
   char* low;
   char* data;

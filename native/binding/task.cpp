@@ -20,8 +20,8 @@ void drop_task(void* pointer, sesha_status why) {
   PyGILState_Release(state);
 }
 
-void deliver(TaskContext* context, sesha_status status, sesha_interpreter* interpreter, sesha_message* reply) {
-  PyObject* value = finish_call(status, interpreter, reply);
+void deliver(TaskContext* context, sesha_status status, sesha_interpreter*, sesha_message* reply) {
+  PyObject* value = finish_call(status, reply);
   PyObject* result;
   if (value != nullptr) {
     result = PyObject_CallMethod(context->future, "set_result", "(O)", value);

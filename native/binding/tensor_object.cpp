@@ -8,8 +8,7 @@ namespace sesha::binding {
 namespace {
 
 struct TensorObject {
-  PyObject_HEAD
-  sesha_lease* lease;
+  PyObject_HEAD sesha_lease* lease;
   DLTensor tensor;
   bool readonly;
   int64_t* byte_strides;  // behind shape and strides in one block, which tensor.shape begins
@@ -34,13 +33,15 @@ PyObject* to_dlpack(PyObject* self, PyObject* arguments, PyObject* keywords) {
   PyObject* version = Py_None;
   PyObject* device = Py_None;
   PyObject* copy = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream,
-                                   &version, &device, &copy)) {
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$OOOO:__dlpack__",
+                                   const_cast<char**>(names), &stream, &version, &device, &copy)) {
     return nullptr;
   }
   const TensorObject* own = cast(self);
   if (copy == Py_True) {
-    PyErr_SetString(PyExc_BufferError, "a sesha.Tensor lends its memory and makes no copies: copy what you make of it");
+    PyErr_SetString(
+        PyExc_BufferError,
+        "a sesha.Tensor lends its memory and makes no copies: copy what you make of it");
     return nullptr;
   }
   if (device != Py_None) {
@@ -65,7 +66,8 @@ PyObject* to_dlpack(PyObject* self, PyObject* arguments, PyObject* keywords) {
     return capsule;
   }
   if (own->readonly) {
-    PyErr_SetString(PyExc_BufferError, "this tensor is read-only, which DLPack before version 1.0 can't say");
+    PyErr_SetString(PyExc_BufferError,
+                    "this tensor is read-only, which DLPack before version 1.0 can't say");
     return nullptr;
   }
   auto* managed = sesha_leased_tensor_unversioned(&own->tensor, own->lease);
@@ -78,7 +80,8 @@ PyObject* to_dlpack(PyObject* self, PyObject* arguments, PyObject* keywords) {
 }
 
 PyObject* device_pair(PyObject* self, void* = nullptr) {
-  return Py_BuildValue("ii", cast(self)->tensor.device.device_type, cast(self)->tensor.device.device_id);
+  return Py_BuildValue("ii", cast(self)->tensor.device.device_type,
+                       cast(self)->tensor.device.device_id);
 }
 
 PyObject* to_dlpack_device(PyObject* self, PyObject*) { return device_pair(self); }
@@ -93,8 +96,12 @@ PyObject* numbers(int32_t count, const int64_t* values) {
   return tuple;
 }
 
-PyObject* get_shape(PyObject* self, void*) { return numbers(cast(self)->tensor.ndim, cast(self)->tensor.shape); }
-PyObject* get_strides(PyObject* self, void*) { return numbers(cast(self)->tensor.ndim, cast(self)->tensor.strides); }
+PyObject* get_shape(PyObject* self, void*) {
+  return numbers(cast(self)->tensor.ndim, cast(self)->tensor.shape);
+}
+PyObject* get_strides(PyObject* self, void*) {
+  return numbers(cast(self)->tensor.ndim, cast(self)->tensor.strides);
+}
 PyObject* get_readonly(PyObject* self, void*) { return PyBool_FromLong(cast(self)->readonly); }
 
 PyObject* get_dtype(PyObject* self, void*) {
@@ -127,8 +134,9 @@ PyObject* get_dtype(PyObject* self, void*) {
 PyObject* represent(PyObject* self) {
   PyObject* shape = get_shape(self, nullptr);
   PyObject* dtype = shape != nullptr ? get_dtype(self, nullptr) : nullptr;
-  PyObject* text =
-      dtype != nullptr ? PyUnicode_FromFormat("<sesha.Tensor shape=%R dtype=%U>", shape, dtype) : nullptr;
+  PyObject* text = dtype != nullptr
+                       ? PyUnicode_FromFormat("<sesha.Tensor shape=%R dtype=%U>", shape, dtype)
+                       : nullptr;
   Py_XDECREF(shape);
   Py_XDECREF(dtype);
   return text;
@@ -157,7 +165,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   const char* format = struct_format(tensor.dtype);
   if (tensor.device.device_type != kDLCPU || format == nullptr || tensor.ndim > PyBUF_MAX_NDIM) {
     PyErr_SetString(PyExc_BufferError,
-                    "only tensors in CPU memory, of a dtype that the struct module knows, are buffers: use DLPack");
+                    "only tensors in CPU memory, of a dtype that the struct module knows, are "
+                    "buffers: use DLPack");
     return -1;
   }
   if ((flags & PyBUF_WRITABLE) == PyBUF_WRITABLE && own->readonly) {
@@ -197,8 +206,10 @@ void deallocate(PyObject* self) {
 
 PyMethodDef methods[] = {
     {"__dlpack__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(to_dlpack)),
-     METH_VARARGS | METH_KEYWORDS, "A capsule, as the array API standard says. BufferError for a copy or a move."},
-    {"__dlpack_device__", to_dlpack_device, METH_NOARGS, "(device type, device index) in DLPack's numbers."},
+     METH_VARARGS | METH_KEYWORDS,
+     "A capsule, as the array API standard says. BufferError for a copy or a move."},
+    {"__dlpack_device__", to_dlpack_device, METH_NOARGS,
+     "(device type, device index) in DLPack's numbers."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -206,15 +217,18 @@ PyGetSetDef attributes[] = {
     {"shape", get_shape, nullptr, "Items along each dimension.", nullptr},
     {"strides", get_strides, nullptr, "Distance along each dimension, in items.", nullptr},
     {"dtype", get_dtype, nullptr, "Name of the dtype, such as 'float32' or 'bfloat16'.", nullptr},
-    {"device", device_pair, nullptr, "(device type, device index) in DLPack's numbers; the CPU is (1, 0).", nullptr},
-    {"readonly", get_readonly, nullptr, "Whether the owner lends the memory for reading only.", nullptr},
+    {"device", device_pair, nullptr,
+     "(device type, device index) in DLPack's numbers; the CPU is (1, 0).", nullptr},
+    {"readonly", get_readonly, nullptr, "Whether the owner lends the memory for reading only.",
+     nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>(
-                    "An array whose own type can't be made here: memory of another interpreter, through DLPack and, on "
-                    "the CPU, through the buffer protocol (`numpy.asarray(tensor)`, `torch.from_dlpack(tensor)`).")},
+    {Py_tp_doc, const_cast<char*>("An array whose own type can't be made here: memory of another "
+                                  "interpreter, through DLPack and, on "
+                                  "the CPU, through the buffer protocol (`numpy.asarray(tensor)`, "
+                                  "`torch.from_dlpack(tensor)`).")},
     {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
     {Py_tp_repr, reinterpret_cast<void*>(represent)},
     {Py_tp_methods, methods},

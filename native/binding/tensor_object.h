@@ -1,4 +1,5 @@
-// `sesha.Tensor`: borrowed memory that speaks DLPack, for arrays of libraries that have no `from_dlpack` here.
+// `sesha.Tensor`: borrowed memory that speaks DLPack, for arrays of libraries that have no
+// `from_dlpack` here.
 #ifndef SESHA_BINDING_TENSOR_OBJECT_H_
 #define SESHA_BINDING_TENSOR_OBJECT_H_
 
@@ -13,7 +14,8 @@ namespace sesha::binding {
 
 PyTypeObject* tensor_type();
 
-/// Retains `lease` (null without bytes) and copies shape and strides, which must not be null. Null with MemoryError.
+/// Retains `lease` (null without bytes) and copies shape and strides, which must not be null. Null
+/// with MemoryError.
 PyObject* tensor_object(const DLTensor& tensor, sesha_lease* lease, bool readonly);
 
 Outcome encode_tensor_object(Encoder& encoder, PyObject* value);

@@ -48,7 +48,8 @@ bool measure(const DLTensor& tensor, Extent* extent) {
 
 /// A torch tensor whose bytes are its values: without torch's lazy conjugation and negation.
 Reference resolved(PyObject* value) {
-  for (const auto& [question, answer] : {std::pair("is_conj", "resolve_conj"), std::pair("is_neg", "resolve_neg")}) {
+  for (const auto& [question, answer] :
+       {std::pair("is_conj", "resolve_conj"), std::pair("is_neg", "resolve_neg")}) {
     Reference lazy(PyObject_CallMethodNoArgs(value, interned(question)));
     if (!lazy) return Reference();
     if (lazy.get() != Py_True) continue;
@@ -67,8 +68,8 @@ const DLTensor* tensor_of_capsule(PyObject* capsule, bool* readonly) {
       *readonly = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0;
       return &managed->dl_tensor;
     }
-    PyErr_Format(PyExc_BufferError, "DLPack %u was asked for a tensor and gave one of version %u", DLPACK_MAJOR_VERSION,
-                 managed->version.major);
+    PyErr_Format(PyExc_BufferError, "DLPack %u was asked for a tensor and gave one of version %u",
+                 DLPACK_MAJOR_VERSION, managed->version.major);
     return nullptr;
   }
   *readonly = false;
@@ -76,7 +77,8 @@ const DLTensor* tensor_of_capsule(PyObject* capsule, bool* readonly) {
   return managed != nullptr ? &managed->dl_tensor : nullptr;
 }
 
-/// Leases what a capsule holds, which owns it until the lease ends, and writes head, shape and strides.
+/// Leases what a capsule holds, which owns it until the lease ends, and writes head, shape and
+/// strides.
 Outcome encode_capsule(Encoder& encoder, PyObject* capsule, uint8_t flags) {
   bool readonly = false;
   const DLTensor* tensor = tensor_of_capsule(capsule, &readonly);
@@ -88,8 +90,8 @@ Outcome encode_capsule(Encoder& encoder, PyObject* capsule, uint8_t flags) {
     // An address means memory on the CPU only; elsewhere the lease is of the capsule.
     const bool addressed = tensor->device.device_type == kDLCPU;
     if (!(addressed && encoder.find_lease(extent.low, extent.size, &lease)) &&
-        !encoder.lease_memory(addressed ? extent.low : nullptr, extent.size, drop_reference, Py_NewRef(capsule),
-                              &lease)) {
+        !encoder.lease_memory(addressed ? extent.low : nullptr, extent.size, drop_reference,
+                              Py_NewRef(capsule), &lease)) {
       return Outcome::kError;
     }
   }
@@ -98,7 +100,8 @@ Outcome encode_capsule(Encoder& encoder, PyObject* capsule, uint8_t flags) {
 }
 
 /// With torch's C functions. kUnknown, with nothing written, if DLPack has no words for the tensor.
-Outcome encode_by_api(Encoder& encoder, PyObject* value, const DLPackExchangeAPI& api, uint8_t flags) {
+Outcome encode_by_api(Encoder& encoder, PyObject* value, const DLPackExchangeAPI& api,
+                      uint8_t flags) {
   DLTensor tensor{};
   Extent extent;
   if (api.dltensor_from_py_object_no_sync(value, &tensor) != 0) {
@@ -113,17 +116,20 @@ Outcome encode_by_api(Encoder& encoder, PyObject* value, const DLPackExchangeAPI
       PyErr_Clear();
       return Outcome::kUnknown;
     }
-    if (!encoder.lease_memory(extent.low, extent.size, release_managed, managed, &lease)) return Outcome::kError;
+    if (!encoder.lease_memory(extent.low, extent.size, release_managed, managed, &lease))
+      return Outcome::kError;
   }
   encoder.writer().put(Opcode::kTensor);
   write_tensor(encoder.writer(), tensor, lease, flags);
   return Outcome::kDone;
 }
 
-/// With `__dlpack__`: for a torch without C functions, and for devices, whose streams it brings in step.
+/// With `__dlpack__`: for a torch without C functions, and for devices, whose streams it brings in
+/// step.
 Outcome encode_by_capsule(Encoder& encoder, PyObject* value, uint8_t flags) {
   Reference plain(PyObject_CallMethodNoArgs(value, interned("detach")));
-  Reference capsule(plain ? PyObject_CallMethodNoArgs(plain.get(), interned("__dlpack__")) : nullptr);
+  Reference capsule(plain ? PyObject_CallMethodNoArgs(plain.get(), interned("__dlpack__"))
+                          : nullptr);
   if (!capsule) {
     PyErr_Clear();
     return Outcome::kUnknown;
@@ -137,14 +143,20 @@ Outcome encode_by_capsule(Encoder& encoder, PyObject* value, uint8_t flags) {
 
 /// A dtype of one byte that DLPack does not know travels as uint8 and is viewed as its own again.
 Outcome encode_viewed(Encoder& encoder, PyObject* value, const Torch& torch, uint8_t flags) {
+  Reference quantised(PyObject_GetAttrString(value, "is_quantized"));
+  // Its scales would stay behind.
+  if (quantised.get() != Py_False) {
+    PyErr_Clear();
+    return Outcome::kUnknown;
+  }
   Reference dtype(PyObject_GetAttrString(value, "dtype"));
   Reference itemsize(dtype ? PyObject_GetAttrString(dtype.get(), "itemsize") : nullptr);
   Reference uint8(PyObject_GetAttrString(torch.module, "uint8"));
   Reference text(dtype ? PyObject_Str(dtype.get()) : nullptr);
   const char* name = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
   Reference viewed;
-  if (itemsize && uint8 && name != nullptr && strncmp(name, "torch.", 6) == 0 && dtype.get() != uint8.get() &&
-      PyLong_AsLong(itemsize.get()) == 1) {
+  if (itemsize && uint8 && name != nullptr && strncmp(name, "torch.", 6) == 0 &&
+      dtype.get() != uint8.get() && PyLong_AsLong(itemsize.get()) == 1) {
     viewed = Reference(PyObject_CallMethod(value, "view", "O", uint8.get()));
   }
   if (!viewed) {
@@ -188,7 +200,8 @@ void read_tensor(Reader& reader, const sesha_message* message, Arrived* arrived)
 Reference to_torch(const Arrived& arrived, const Torch& torch) {
   if (torch.api == nullptr || arrived.tensor.device.device_type != kDLCPU) {
     Reference own(tensor_object(arrived.tensor, arrived.lease, false));
-    return own ? Reference(PyObject_CallMethod(torch.module, "from_dlpack", "O", own.get())) : Reference();
+    return own ? Reference(PyObject_CallMethod(torch.module, "from_dlpack", "O", own.get()))
+               : Reference();
   }
   DLManagedTensorVersioned* managed = sesha_leased_tensor(&arrived.tensor, arrived.lease, 0);
   if (managed == nullptr) return Reference(PyErr_NoMemory());
@@ -198,12 +211,14 @@ Reference to_torch(const Arrived& arrived, const Torch& torch) {
   return Reference(static_cast<PyObject*>(made));
 }
 
-/// `__dlpack__` with the newest version that is understood here, or without that word for older libraries.
+/// `__dlpack__` with the newest version that is understood here, or without that word for older
+/// libraries.
 Reference ask_dlpack(PyObject* value) {
   Reference method(PyObject_GetAttr(value, interned("__dlpack__")));
   if (!method) return Reference();
   Reference none(PyTuple_New(0));
-  Reference version(Py_BuildValue("{s(II)}", "max_version", DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION));
+  Reference version(
+      Py_BuildValue("{s(II)}", "max_version", DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION));
   if (!none || !version) return Reference();
   Reference capsule(PyObject_Call(method.get(), none.get(), version.get()));
   if (!capsule && PyErr_ExceptionMatches(PyExc_TypeError)) {

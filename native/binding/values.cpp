@@ -16,8 +16,9 @@ PyObject* encode_call_method(PyObject*, PyObject* arguments, PyObject* keywords)
   static const char* names[] = {"fn", "args", "kwargs", "keep", nullptr};
   PyObject *fn = nullptr, *args = nullptr, *kwargs = Py_None;
   int keep = 0;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO!|O$p:encode_call", const_cast<char**>(names), &fn,
-                                   &PyTuple_Type, &args, &kwargs, &keep)) {
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "OO!|O$p:encode_call",
+                                   const_cast<char**>(names), &fn, &PyTuple_Type, &args, &kwargs,
+                                   &keep)) {
     return nullptr;
   }
   if (kwargs != Py_None && !PyDict_Check(kwargs)) {
@@ -29,7 +30,9 @@ PyObject* encode_call_method(PyObject*, PyObject* arguments, PyObject* keywords)
   return message_object(message);
 }
 
-PyObject* encode_value_method(PyObject*, PyObject* value) { return message_object(encode_value(value, "value")); }
+PyObject* encode_value_method(PyObject*, PyObject* value) {
+  return message_object(encode_value(value, "value"));
+}
 
 PyObject* decode_method(PyObject*, PyObject* object) {
   sesha_message* message = take_message(object);
@@ -69,7 +72,9 @@ PyObject* drain_method(PyObject*, PyObject*) {
   return PyLong_FromSize_t(sesha_releases_run(this_interpreter()));
 }
 
-PyObject* live_leases_method(PyObject*, PyObject*) { return PyLong_FromSize_t(sesha_lease_count(nullptr)); }
+PyObject* live_leases_method(PyObject*, PyObject*) {
+  return PyLong_FromSize_t(sesha_lease_count(nullptr));
+}
 
 PyObject* use_exchange_api_method(PyObject*, PyObject* use) {
   const int truth = PyObject_IsTrue(use);
@@ -81,21 +86,27 @@ PyObject* use_exchange_api_method(PyObject*, PyObject* use) {
 PyMethodDef methods[] = {
     {"encode_call", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(encode_call_method)),
      METH_VARARGS | METH_KEYWORDS,
-     "encode_call(fn, args, kwargs=None, *, keep=False)\n--\n\nA call as a Message; with `keep` its result stays where "
+     "encode_call(fn, args, kwargs=None, *, keep=False)\n--\n\nA call as a Message; with `keep` "
+     "its result stays where "
      "it is made and a Handle comes back. TypeError names the path to what can't cross."},
-    {"encode_value", encode_value_method, METH_O, "encode_value(value)\n--\n\nA value as a Message."},
+    {"encode_value", encode_value_method, METH_O,
+     "encode_value(value)\n--\n\nA value as a Message."},
     {"decode", decode_method, METH_O,
      "decode(message)\n--\n\nThe value of a Message, once; a remote exception is raised."},
-    {"serve", serve_method, METH_O, "serve(message)\n--\n\nServe a call in this interpreter; the reply as a Message."},
-    {"received", received_method, METH_O, "received(part)\n--\n\nWhat a pickle calls for a part of its message."},
+    {"serve", serve_method, METH_O,
+     "serve(message)\n--\n\nServe a call in this interpreter; the reply as a Message."},
+    {"received", received_method, METH_O,
+     "received(part)\n--\n\nWhat a pickle calls for a part of its message."},
     {"is_part", is_part_method, METH_O,
-     "is_part(value)\n--\n\nWhether a pickle leaves the value to its message: an array, a tensor, a handle."},
+     "is_part(value)\n--\n\nWhether a pickle leaves the value to its message: an array, a tensor, "
+     "a handle."},
     {"drain", drain_method, METH_NOARGS,
      "drain()\n--\n\nRun the releases queued for this interpreter; how many there were."},
     {"live_leases", live_leases_method, METH_NOARGS,
      "live_leases()\n--\n\nLeases in this process that are not yet released."},
     {"use_exchange_api", use_exchange_api_method, METH_O,
-     "use_exchange_api(use)\n--\n\nWhether torch's C exchange API is used where torch has one; for tests."},
+     "use_exchange_api(use)\n--\n\nWhether torch's C exchange API is used where torch has one; for "
+     "tests."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -1,5 +1,6 @@
-// The structs of DLPack that this project reads and makes: facts of the published C ABI, version 1.3
-// (https://dmlc.github.io/dlpack/latest/c_api.html), declared here under the names of the specification.
+// The structs of DLPack that this project reads and makes: facts of the published C ABI,
+// version 1.3 (https://dmlc.github.io/dlpack/latest/c_api.html), declared here under the names of
+// the specification.
 #ifndef SESHA_EXCHANGE_DLPACK_H_
 #define SESHA_EXCHANGE_DLPACK_H_
 
@@ -74,10 +75,13 @@ typedef struct DLPackExchangeAPIHeader {
 /// What a type's `__dlpack_c_exchange_api__`, a capsule "dlpack_exchange_api", points to.
 typedef struct DLPackExchangeAPI {
   DLPackExchangeAPIHeader header;
-  int (*managed_tensor_allocator)(DLTensor* prototype, DLManagedTensorVersioned** out, void* error_ctx,
-                                  void (*SetError)(void* error_ctx, const char* kind, const char* message));
+  int (*managed_tensor_allocator)(DLTensor* prototype, DLManagedTensorVersioned** out,
+                                  void* error_ctx,
+                                  void (*SetError)(void* error_ctx, const char* kind,
+                                                   const char* message));
   int (*managed_tensor_from_py_object_no_sync)(void* py_object, DLManagedTensorVersioned** out);
-  int (*managed_tensor_to_py_object_no_sync)(DLManagedTensorVersioned* tensor, void** out_py_object);
+  int (*managed_tensor_to_py_object_no_sync)(DLManagedTensorVersioned* tensor,
+                                             void** out_py_object);
   int (*dltensor_from_py_object_no_sync)(void* py_object, DLTensor* out);  // may be null
   int (*current_work_stream)(int32_t device_type, int32_t device_id, void** out_current_stream);
 } DLPackExchangeAPI;

@@ -15,12 +15,13 @@ namespace {
 
 using Leases = std::multimap<uintptr_t, sesha_lease*>;
 
-/// Leases of memory, by the address where it starts. On the heap and never freed: threads outlive static destructors.
+/// Leases of memory, by the address where it starts. On the heap and never freed: threads outlive
+/// static destructors.
 Leases& leases = *new Leases;
 std::mutex& mutex = *new std::mutex;
 
-/// How many leases before an address are looked at for one that covers it; only when memory is lent in overlapping
-/// pieces may a covering lease lie further away, and then a new lease is as good.
+/// How many leases before an address are looked at for one that covers it; only when memory is lent
+/// in overlapping pieces may a covering lease lie further away, and then a new lease is as good.
 constexpr int kLookBack = 16;
 
 std::atomic<size_t> live{0};
@@ -72,7 +73,8 @@ extern "C" void sesha_lease_retain(sesha_lease* lease) {
 extern "C" void sesha_lease_release(sesha_lease* lease) {
   if (lease == nullptr || lease->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (lease->loan.data != nullptr) {
-    // Until here sesha_lease_find() may meet the lease, and passes it over since it has no reference.
+    // Until here sesha_lease_find() may meet the lease, and passes it over since it has no
+    // reference.
     std::scoped_lock lock(mutex);
     leases.erase(lease->place);
   }
@@ -97,8 +99,8 @@ extern "C" sesha_lease* sesha_lease_find(const void* data, size_t size) {
     if (offset > lease->loan.size || lease->loan.size - offset < size) continue;
     uint32_t references = lease->references.load(std::memory_order_relaxed);
     while (references != 0) {
-      if (lease->references.compare_exchange_weak(references, references + 1, std::memory_order_acquire,
-                                                  std::memory_order_relaxed)) {
+      if (lease->references.compare_exchange_weak(
+              references, references + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
         return lease;
       }
     }
@@ -108,6 +110,10 @@ extern "C" sesha_lease* sesha_lease_find(const void* data, size_t size) {
 
 extern "C" size_t sesha_lease_count(const sesha_interpreter* origin) {
   return origin == nullptr ? live.load() : origin->releases.leases.load();
+}
+
+extern "C" int sesha_releases_pending(const sesha_interpreter* origin) {
+  return origin->releases.has_entries() ? 1 : 0;
 }
 
 extern "C" size_t sesha_releases_run(sesha_interpreter* origin) {

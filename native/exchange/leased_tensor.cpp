@@ -39,6 +39,7 @@ extern "C" DLManagedTensorVersioned* sesha_leased_tensor(const DLTensor* tensor,
   return managed;
 }
 
-extern "C" DLManagedTensor* sesha_leased_tensor_unversioned(const DLTensor* tensor, sesha_lease* lease) {
+extern "C" DLManagedTensor* sesha_leased_tensor_unversioned(const DLTensor* tensor,
+                                                            sesha_lease* lease) {
   return make<DLManagedTensor>(tensor, lease);
 }

@@ -14,7 +14,8 @@ struct Message {
 
 Message* whole(sesha_message* message) { return reinterpret_cast<Message*>(message); }
 
-/// Grows an array that starts out inside the Message; null, with everything as it was, when memory ran out.
+/// Grows an array that starts out inside the Message; null, with everything as it was, when memory
+/// ran out.
 void* grow(void* current, const void* first, size_t used, size_t bytes) {
   if (current != first) return realloc(current, bytes);
   void* grown = malloc(bytes);
@@ -27,16 +28,17 @@ void* grow(void* current, const void* first, size_t used, size_t bytes) {
 extern "C" sesha_message* sesha_message_new(uint32_t kind) {
   auto* made = static_cast<Message*>(malloc(sizeof(Message)));
   if (made == nullptr) return nullptr;
-  made->message = sesha_message{.bytes = made->first_bytes,
-                                .size = 0,
-                                .capacity = sizeof made->first_bytes,
-                                .leases = made->first_leases,
-                                .lease_count = 0,
-                                .lease_capacity = sizeof made->first_leases / sizeof made->first_leases[0],
-                                .kind = kind,
-                                .flags = 0,
-                                .target = SESHA_ANY_INTERPRETER,
-                                .serial = 0};
+  made->message =
+      sesha_message{.bytes = made->first_bytes,
+                    .size = 0,
+                    .capacity = sizeof made->first_bytes,
+                    .leases = made->first_leases,
+                    .lease_count = 0,
+                    .lease_capacity = sizeof made->first_leases / sizeof made->first_leases[0],
+                    .kind = kind,
+                    .flags = 0,
+                    .target = SESHA_ANY_INTERPRETER,
+                    .serial = 0};
   return &made->message;
 }
 
@@ -70,16 +72,18 @@ extern "C" uint8_t* sesha_message_extend(sesha_message* message, size_t size) {
   return room;
 }
 
-extern "C" sesha_status sesha_message_add_lease(sesha_message* message, sesha_lease* lease, uint32_t* index) {
+extern "C" sesha_status sesha_message_add_lease(sesha_message* message, sesha_lease* lease,
+                                                uint32_t* index) {
   if (message->lease_count == message->lease_capacity) {
     const size_t capacity = message->lease_capacity * 2;
-    void* grown = capacity > UINT32_MAX
-                      ? nullptr
-                      : grow(message->leases, whole(message)->first_leases,
-                             message->lease_count * sizeof(sesha_lease*), capacity * sizeof(sesha_lease*));
+    void* grown = capacity > UINT32_MAX ? nullptr
+                                        : grow(message->leases, whole(message)->first_leases,
+                                               message->lease_count * sizeof(sesha_lease*),
+                                               capacity * sizeof(sesha_lease*));
     if (grown == nullptr) {
       sesha_lease_release(lease);
-      return sesha_fail(SESHA_MEMORY, "out of memory: a message with %zu leases can't take one more",
+      return sesha_fail(SESHA_MEMORY,
+                        "out of memory: a message with %zu leases can't take one more",
                         message->lease_count);
     }
     message->leases = static_cast<sesha_lease**>(grown);

@@ -1,7 +1,7 @@
 // Releases that wait for their interpreter.
 //
-// **Guarantees:** push() never blocks and never allocates; each entry leaves exactly once, either through take() or,
-// once the queue is closed, by push() refusing it or close() returning it.
+// **Guarantees:** push() never blocks and never allocates; each entry leaves exactly once, either
+// through take() or, once the queue is closed, by push() refusing it or close() returning it.
 //
 // **This code assumes:** entries stay in memory until they have left. A queue is never destroyed.
 #ifndef SESHA_EXCHANGE_RELEASE_QUEUE_H_
@@ -27,7 +27,8 @@ class ReleaseQueue {
     do {
       if (newest == &closed_) return false;
       entry->next = newest;
-      // Sequentially consistent, so that the attendant, which clears `listed` and then looks here, misses nothing.
+      // Sequentially consistent, so that the attendant, which clears `listed` and then looks here,
+      // misses nothing.
     } while (!newest_.compare_exchange_weak(newest, entry, std::memory_order_seq_cst,
                                             std::memory_order_relaxed));
     return true;

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 #include <utility>
 
 #include "guests/boundary.h"
+#include "guests/child_signals.h"
+#include "guests/forks.h"
 #include "guests/guest.h"
 #include "guests/registry.h"
 #include "guests/spaces.h"
@@ -165,6 +168,35 @@ SESHA_API int sesha_image_cxa_thread_atexit(void (*function)(void*), void* objec
   return __cxa_thread_atexit_impl(run_thread_destructor, new ThreadDestructor{function, object, guest}, module);
 }
 
+SESHA_API int sesha_image_sigaction(int signal, const struct sigaction* action,
+                                    struct sigaction* old) {
+  const sesha_interpreter* guest = sesha_guest_at(__builtin_return_address(0));
+  if (signal != SIGCHLD || guest == nullptr) return sigaction(signal, action, old);
+  return sesha::guests::set_child_action(guest, action, old);
+}
+
+SESHA_API sighandler_t sesha_image_signal(int number, sighandler_t handler) {
+  const sesha_interpreter* guest = sesha_guest_at(__builtin_return_address(0));
+  if (number != SIGCHLD || guest == nullptr) return signal(number, handler);
+  struct sigaction action = {}, old = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sesha::guests::set_child_action(guest, &action, &old);
+  return old.sa_handler;
+}
+
+SESHA_API pid_t sesha_image_fork() {
+  return sesha::guests::fork_from(sesha_guest_at(__builtin_return_address(0)));
+}
+
+// What pthread_atfork() calls, which is linked into each library.
+SESHA_API int sesha_image_register_atfork(void (*prepare)(), void (*parent)(), void (*child)(),
+                                          void*) {
+  const sesha_interpreter* guest = sesha_guest_at(__builtin_return_address(0));
+  if (guest == nullptr) return pthread_atfork(prepare, parent, child);
+  return sesha::guests::add_fork_handlers(guest, prepare, parent, child);
+}
+
 SESHA_API void sesha_image_abort() { die("abort() was called"); }
 
 SESHA_API void sesha_image_assert_fail(const char* assertion, const char* file, unsigned line, const char* function) {
@@ -203,6 +235,11 @@ const Interposed kInterposed[] = {
     {"__cxa_at_quick_exit", "sesha_image_cxa_at_quick_exit", address_of(sesha_image_cxa_at_quick_exit)},
     {"__cxa_thread_atexit", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
     {"__cxa_thread_atexit_impl", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
+    {"sigaction", "sesha_image_sigaction", address_of(sesha_image_sigaction)},
+    {"signal", "sesha_image_signal", address_of(sesha_image_signal)},
+    {"fork", "sesha_image_fork", address_of(sesha_image_fork)},
+    {"__register_atfork", "sesha_image_register_atfork", address_of(sesha_image_register_atfork)},
+    {"pthread_atfork", "sesha_image_register_atfork", address_of(sesha_image_register_atfork)},
     {"abort", "sesha_image_abort", address_of(sesha_image_abort)},
     {"__assert_fail", "sesha_image_assert_fail", address_of(sesha_image_assert_fail)},
 };

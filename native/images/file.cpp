@@ -71,6 +71,11 @@ File File::create(const std::string& name) {
     }
     tried += (tried.empty() ? "" : ", ") + folder + " (" + std::strerror(errno) + ")";
   }
+  if (tried.find(std::strerror(EFBIG)) != std::string::npos) {
+    tried += ". Raise the limit on the size of files (ulimit -f)";
+  } else if (tried.find(std::strerror(EMFILE)) != std::string::npos) {
+    tried += ". Raise the limit on open files (ulimit -n)";
+  }
   throw Error("no place for the image of " + name + " that can hold executable files; tried: " + tried +
               ". Set SESHA_IMAGE_DIR to a folder on a file system with free space that is mounted without noexec");
 }

@@ -126,12 +126,20 @@ void* open_shared(const Object& object, Chain chain, int flags) {
   return handle;
 }
 
+/// Where the image begins: an object need not begin at its address 0.
+uintptr_t first_address(const Library& library) {
+  for (const Elf64_Phdr& segment : library.object->segments()) {
+    if (segment.p_type == PT_LOAD) return library.base + segment.p_vaddr;
+  }
+  return library.base;
+}
+
 /// Gives back what is mapped of an image whose loading failed half-way: nothing of it has run.
 void unload(Library& library) {
   if (library.handle == nullptr) return;
   {
     std::unique_lock lock(ranges.mutex);
-    ranges.by_begin.erase(library.base);
+    ranges.by_begin.erase(first_address(library));
   }
   dlclose(std::exchange(library.handle, nullptr));
 }
@@ -295,7 +303,7 @@ void Space::finish(Library& library, Image& image, const std::string& path) {
   __atomic_store_n(&map->l_name, strdup(name.c_str()), __ATOMIC_RELEASE);
   lend(library, uniques_);
   std::unique_lock lock(ranges.mutex);
-  ranges.by_begin[library.base] = {library.base + image.added_end, &library};
+  ranges.by_begin[first_address(library)] = {library.base + image.added_end, &library};
 }
 
 void Space::load(Library& library, int flags) {

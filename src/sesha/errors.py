@@ -3,18 +3,18 @@
 .. code-block:: text
 
     SeshaError
-    ├── RemoteError            a call raised what this side can't raise as its own type
-    ├── InterpreterDied        the interpreter ended during the call (a fatal error, abort)
-    ├── InterpreterStartError  an interpreter could not be started
-    ├── ImageError             a library could not be made private to an interpreter
-    ├── PoolClosed             the pool is shut down (also a RuntimeError)
-    ├── SessionClosed          the session that a reference belongs to has ended (also a RuntimeError)
-    ├── ReplicaUnloaded        the replica was unloaded from its pool's interpreters
-    ├── ForkedProcessError     a forked child used its parent's pool (also a RuntimeError)
-    ├── QueueFull              the pool's bounded queue has no room (also a queue.Full)
-    └── CallTimeout            a call or the wait for an interpreter took too long (also a TimeoutError)
+    |-- RemoteError            a call raised what this side can't raise as its own type
+    |-- InterpreterDied        the interpreter ended during the call (a fatal error, abort)
+    |-- InterpreterStartError  an interpreter could not be started
+    |-- ImageError             a library could not be made private to an interpreter
+    |-- PoolClosed             the pool is shut down (a RuntimeError too)
+    |-- SessionClosed          the session of a reference has ended (a RuntimeError too)
+    |-- ReplicaUnloaded        the replica was unloaded from its pool's interpreters
+    |-- ForkedProcessError     a forked child used its parent's pool (a RuntimeError too)
+    |-- QueueFull              the pool's bounded queue has no room (a queue.Full too)
+    `-- CallTimeout            a call or its wait took too long (a TimeoutError too)
 
-    RemoteTraceback            the text of a traceback of another interpreter: the cause of what a call raises
+    RemoteTraceback            a traceback of another interpreter: the cause of what a call raises
 
 Wrong arguments raise what Python raises for them: ``TypeError`` (a value that can't cross to another
 interpreter, with the path to it), ``ValueError``. An exception that a call raises arrives as its own
@@ -85,7 +85,7 @@ class RemoteTraceback(Exception):  # noqa: N818 - a text to be shown, not an err
         return f'\n"""\n{self.text}"""'
 
 
-class InterpreterDied(SeshaError):
+class InterpreterDied(SeshaError):  # noqa: N818 - an event
     """The interpreter ended during the call, by a fatal error or by ``abort``."""
 
 
@@ -97,25 +97,25 @@ class ImageError(SeshaError):
     """A library could not be made private to an interpreter; the message says which and why."""
 
 
-class PoolClosed(SeshaError, RuntimeError):
+class PoolClosed(SeshaError, RuntimeError):  # noqa: N818 - a state
     """The pool is shut down and takes no more calls."""
 
 
-class SessionClosed(SeshaError, RuntimeError):
+class SessionClosed(SeshaError, RuntimeError):  # noqa: N818 - a state
     """The session has ended, and with it the objects that its references led to."""
 
 
-class ReplicaUnloaded(SeshaError):
+class ReplicaUnloaded(SeshaError):  # noqa: N818 - a state
     """The replica was unloaded from its pool's interpreters; replicate the object again."""
 
 
 class ForkedProcessError(SeshaError, RuntimeError):
-    """A forked child has none of its parent's threads, so its pools work no more; make a new one."""
+    """A forked child has none of its parent's threads: the parent's pools do not work there."""
 
 
-class QueueFull(SeshaError, queue.Full):
+class QueueFull(SeshaError, queue.Full):  # noqa: N818 - as asyncio's
     """The pool's queue is as long as it may be."""
 
 
-class CallTimeout(SeshaError, TimeoutError):
+class CallTimeout(SeshaError, TimeoutError):  # noqa: N818 - an event
     """A call, or the wait for a free interpreter, took longer than it was given."""

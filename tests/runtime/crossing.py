@@ -19,12 +19,12 @@ def cross(value: T) -> T:
     return received
 
 
-def call(fn: Callable[..., Any] | str | _native.Handle, *args: Any, **kwargs: Any) -> Any:
+def call(fn: Callable[..., Any] | str | _native.Handle, /, *args: Any, **kwargs: Any) -> Any:
     """Call ``fn`` the way an interpreter is called."""
     return _native.decode(_native.serve(_native.encode_call(fn, args, kwargs)))
 
 
-def keep(fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> _native.Handle:
+def keep(fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> _native.Handle:
     """Call ``fn`` so that its result stays there."""
     request = _native.encode_call(fn, args, kwargs, keep=True)
     handle: _native.Handle = _native.decode(_native.serve(request))

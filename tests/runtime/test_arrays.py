@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sesha import Tensor, _native
@@ -187,7 +186,7 @@ def test_subclasses_arrive_as_themselves() -> None:
         np.float64(-0.0),
         np.int8(-3),
         np.uint64(2**64 - 1),
-        np.bool(True),  # noqa: FBT003 - numpy's type
+        np.bool(True),
         np.complex64(1 + 2j),
         np.longdouble(1) / 3,
         np.datetime64("2020-01-01"),

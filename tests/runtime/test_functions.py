@@ -8,6 +8,7 @@ import sys
 import types
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -17,6 +18,8 @@ from tests.runtime.crossing import call
 
 
 class Counter:
+    """Its methods are called."""
+
     total = 0
 
     def __init__(self) -> None:
@@ -186,6 +189,17 @@ def test_recursive_functions_by_value_work() -> None:
 
     assert call(factorial, 10) == 3628800
     assert call(factorial, 10) == 3628800
+
+
+def test_modules_registered_by_value_are_sent_by_value() -> None:
+    """``cloudpickle.register_pickle_by_value`` holds here too."""
+    module = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        assert call(whoami) is not whoami
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+    assert call(whoami) is whoami
 
 
 def test_many_different_lambdas_do_not_exhaust_the_cache() -> None:

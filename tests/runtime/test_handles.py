@@ -8,7 +8,7 @@ import pickle
 import threading
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -17,16 +17,18 @@ from tests.runtime.crossing import call, cross, keep, settle
 
 
 class Kept:
-    pass
+    """What stays."""
 
 
 class Named(_native.Handle):
     """A subclass, as a library on top may write it."""
 
     def __init__(self, handle: _native.Handle, name: str = "") -> None:
+        super().__init__()
+        self.handle_given = handle
         self.name = name
 
-    def __new__(cls, handle: _native.Handle, name: str = "") -> Named:
+    def __new__(cls, handle: _native.Handle, _name: str = "") -> Self:
         return super().__new__(cls, handle)
 
 
@@ -37,7 +39,7 @@ def test_a_handle_leads_back_to_the_very_object() -> None:
     assert call(type, handle) is Kept
     assert call(lambda first, second: first is second, handle, handle)
     assert call(lambda pair: pair[0] is pair[1]["x"], [handle, {"x": handle}])
-    assert call(lambda path, first, second: first is second, Path(), handle, handle)
+    assert call(lambda _, first, second: first is second, Path(), handle, handle)
     function = keep(lambda: abs)
     assert call(function, -3) == 3
     assert handle.token != function.token
@@ -46,7 +48,7 @@ def test_a_handle_leads_back_to_the_very_object() -> None:
 def test_a_handle_keeps_its_object_alive_until_it_is_gone() -> None:
     """The drop is queued, and run by whoever next enters the interpreter."""
     handle = keep(Kept)
-    watched = call(weakref.ref, handle) if False else _weak(handle)
+    watched = _weak(handle)
     assert watched() is not None
     del handle
     assert settle() == 0

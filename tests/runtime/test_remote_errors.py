@@ -14,19 +14,23 @@ from sesha.runtime._pickling import describe_exception, rebuild_exception
 from tests.runtime.crossing import call, settle
 
 
-class NeedsTwo(Exception):
+class NeedsTwoError(Exception):
     """Its pickle does not give it back: the default calls it with one argument."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
+    """Refuses to be pickled."""
+
     def __reduce__(self) -> Any:
         raise RuntimeError("no")
 
 
-class BadText(Exception):
+class BadTextError(Exception):
+    """Has no text."""
+
     def __str__(self) -> str:
         raise ValueError("no text")
 
@@ -94,12 +98,12 @@ def test_orders_to_end_are_errors_of_the_call(
 
 
 @pytest.mark.parametrize(
-    "error", [NeedsTwo(1, 2), Unpicklable("x"), ValueError(sys._getframe())]
+    "error", [NeedsTwoError(1, 2), UnpicklableError("x"), ValueError(sys._getframe())]
 )
 def test_an_exception_that_cannot_cross_is_a_remote_error(error: Exception) -> None:
     """With the type's name, its message and the traceback."""
     kind, args = type(error), error.args
-    fn = (lambda: fail(NeedsTwo(1, 2))) if kind is NeedsTwo else None
+    fn = (lambda: fail(NeedsTwoError(1, 2))) if kind is NeedsTwoError else None
     if kind is ValueError:
         fn = lambda: fail(ValueError(sys._getframe()))  # noqa: E731 - made where it is needed
     with pytest.raises(RemoteError) as caught:
@@ -111,18 +115,18 @@ def test_an_exception_that_cannot_cross_is_a_remote_error(error: Exception) -> N
 
 def test_an_exception_without_a_text_arrives() -> None:
     """``str()`` that raises harms nobody."""
-    with pytest.raises(BadText):
-        call(fail_with, BadText)
+    with pytest.raises(BadTextError):
+        call(fail_with, BadTextError)
 
 
 def test_a_type_of_the_caller_comes_back_as_the_same_type() -> None:
     """A class in a function has no importable name, but went out from here."""
 
-    class Local(Exception):
+    class LocalError(Exception):
         pass
 
-    with pytest.raises(Local, match="mine"):
-        call(fail_with, Local, "mine")
+    with pytest.raises(LocalError, match="mine"):
+        call(fail_with, LocalError, "mine")
 
 
 def test_a_type_that_only_the_callee_knows_is_a_remote_error() -> None:

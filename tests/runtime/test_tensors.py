@@ -135,29 +135,47 @@ def test_inference_tensors_arrive() -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        lambda: torch.eye(3).to_sparse(),
-        lambda: torch.eye(3).to_sparse_csr(),
-        lambda: torch.zeros(2, device="meta"),
-        lambda: torch._efficientzerotensor((2, 3)),
-    ],
-    ids=["sparse", "csr", "meta", "zerotensor"],
+    "layout", ["sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"]
 )
 @pytest.mark.filterwarnings("ignore:Sparse")
-def test_what_dlpack_cannot_carry_goes_by_pickle(make: Any) -> None:
-    """Layouts without strides, tensors without memory."""
-    tensor = make()
+def test_sparse_tensors_share_their_values(layout: str) -> None:
+    """Taken apart and put together again around the same memory."""
+    block = (2, 2) if layout in {"sparse_bsr", "sparse_bsc"} else None
+    tensor = torch.eye(4).to_sparse(layout=getattr(torch, layout), blocksize=block)
     arrived = cross(tensor)
-    assert (arrived.shape, arrived.layout, arrived.device) == (
-        tensor.shape,
-        tensor.layout,
-        tensor.device,
-    )
+    assert arrived.layout is tensor.layout
+    assert torch.equal(arrived.to_dense(), tensor.to_dense())
+    values = "_values" if layout == "sparse_coo" else "values"
+    assert getattr(arrived, values)().data_ptr() == getattr(tensor, values)().data_ptr()
+
+
+def test_a_sparse_tensor_keeps_its_duplicates() -> None:
+    """What is not coalesced arrives as it is."""
+    tensor = torch.sparse_coo_tensor([[0, 0]], [1.0, 2.0], (2,))
+    arrived = cross(tensor)
+    assert not arrived.is_coalesced()
+    assert arrived.to_dense().tolist() == [3, 0]
+    assert cross(tensor.coalesce()).is_coalesced()
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize", "ignore:TypedStorage")
+def test_quantised_and_meta_tensors_go_by_pickle() -> None:
+    """torch knows how; DLPack has no words for them."""
+    quantised = torch.quantize_per_tensor(torch.tensor([1.0, 2.0]), 0.5, 0, torch.qint8)
+    assert torch.equal(cross(quantised).dequantize(), quantised.dequantize())
+    meta = cross(torch.zeros(2, 3, device="meta"))
+    assert meta.is_meta
+    assert meta.shape == (2, 3)
+
+
+def test_a_tensor_that_torch_cannot_pickle_is_a_type_error() -> None:
+    """The reason is torch's."""
+    with pytest.raises(TypeError, match=r"^value: cannot send a torch.Tensor .*ZeroTensor"):
+        cross(torch._efficientzerotensor((2, 3)))
 
 
 class Tagged(torch.Tensor):  # type: ignore[misc, name-defined]
-    pass
+    """A subclass of the user's."""
 
 
 def test_subclasses_arrive_as_themselves() -> None:

@@ -17,6 +17,8 @@ from tests.runtime.crossing import cross, settle
 
 
 class Slotted:
+    """Has no __dict__."""
+
     __slots__ = ("inner",)
 
     def __init__(self, inner: Any) -> None:
@@ -24,6 +26,8 @@ class Slotted:
 
 
 class Refuses:
+    """Can't be pickled."""
+
     def __reduce__(self) -> Any:
         raise RuntimeError("not for sale")
 

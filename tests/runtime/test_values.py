@@ -8,13 +8,12 @@ import sys
 import threading
 from array import array
 from collections import OrderedDict, namedtuple
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from pickle import PickleBuffer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,19 +22,28 @@ from hypothesis import strategies as st
 from sesha import _native
 from tests.runtime.crossing import call, cross, settle
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Point = namedtuple("Point", "x y")  # noqa: PYI024 - both kinds of named tuples cross
 
 
 class Colour(Enum):
+    """Goes by pickle."""
+
     RED = 1
 
 
 @dataclass
 class Box:
+    """A dataclass, which goes by pickle."""
+
     content: Any
 
 
 class OddList(list):  # type: ignore[type-arg]
+    """Refuses to be iterated over."""
+
     def __iter__(self) -> Iterator[Any]:
         raise RuntimeError("an odd list")
 
@@ -361,7 +369,7 @@ def test_a_message_is_decoded_once() -> None:
         _native.decode(message)
     with pytest.raises(ValueError, match="served"):
         _native.decode(_native.encode_call(len, ()))
-    with pytest.raises(ValueError, match="Only|only"):
+    with pytest.raises(ValueError, match="only a call"):
         _native.serve(_native.encode_value(1))
     with pytest.raises(TypeError):
         _native.decode(1)

@@ -1,7 +1,7 @@
 """Functions by value whose pickle may be used again: what they capture, and whether it can change.
 
-Pickling a lambda costs some 20 µs, more than the call that carries it. Native code keeps the pickle and,
-before it sends it again, compares what the function captures, object by object, with what was captured
+Pickling a lambda costs more than the call that carries it. Native code keeps the pickle and, before
+it sends it again, compares what the function captures, object by object, with what it captured
 when it was pickled. That is sound only if those objects can't change themselves, which is decided here.
 """
 
@@ -10,13 +10,15 @@ from __future__ import annotations
 import dis
 import hashlib
 import sys
-from collections.abc import Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from sesha.runtime._names import find_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CONSTANTS = (bool, bytes, complex, float, int, str, type(None))
 _ABSENT = ...
@@ -29,10 +31,11 @@ def pickle_function(fn: FunctionType) -> tuple[bytes, bytes, tuple[_Entry, ...]]
     """Pickle a function that captures nothing that can change.
 
     Returns:
-        The pickle; 16 bytes of digest; and what to compare before the pickle is used again, for each
-        function that it holds: the function (None for ``fn`` itself, since another one of the same
-        code will do), code, defaults, names and values of keyword defaults, contents of cells, names
-        and values of globals. None if ``fn`` captures anything else, or changes what it captures.
+        The pickle; 16 bytes of digest; and what to compare before the pickle is used again, for
+        each function in it: the function (None for ``fn`` itself, since another one of the same
+        code will do), code, defaults, names and values of keyword defaults, contents of cells,
+        names and values of globals. None if ``fn`` captures anything else, or changes what it
+        captures.
     """
     entries: dict[FunctionType, _Entry] = {}
     if not _watch(fn, entries):

@@ -1,9 +1,9 @@
 """What native code does not carry between interpreters goes by pickle: called by ``sesha._native``.
 
-A message is pickled whole, by cloudpickle, but for the arrays, tensors and handles in it. Those become
-parts of the message, which lend their memory: :meth:`_Pickler.reducer_override` hands them to the
-message's sink and leaves a marker in the pickle, an out-of-band buffer (PEP 574). On the other side the
-list of parts takes the place of the list of buffers.
+A message is pickled whole, by cloudpickle, but for the arrays, tensors and handles in it. Those
+become parts of the message, which lend their memory: :meth:`_Pickler.reducer_override` hands them
+to the message's sink and leaves a marker in the pickle, an out-of-band buffer (PEP 574). On the other
+side the list of parts takes the place of the list of buffers.
 
 Thread-safe; imports cloudpickle, which is why native code imports this module only when it must.
 """
@@ -22,6 +22,7 @@ from sesha import _native
 from sesha.errors import RemoteError, RemoteTraceback
 from sesha.runtime._captures import pickle_function
 from sesha.runtime._names import find_by_name, type_name
+from sesha.runtime._sparse import reduce_sparse
 from sesha.runtime._unsendable import explain
 
 __all__ = [
@@ -36,6 +37,10 @@ __all__ = [
 
 _NAMESPACES = {"jax": "jax.numpy", "jaxlib": "jax.numpy"}
 """Modules with ``from_dlpack`` of packages whose own root has none."""
+
+
+by_value_registry: object = getattr(cloudpickle.cloudpickle, "_PICKLE_BY_VALUE_MODULES", None)
+"""cloudpickle's own set of modules registered by value, for a look at whether it is empty."""
 
 
 class Sink(Protocol):
@@ -67,11 +72,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is not
                 raise TypeError(message)
         elif not isinstance(obj, type) and self._sink.add(obj):
             return _native.received, (self._marker,)
+        elif (reduced := reduce_sparse(obj)) is not None:
+            return reduced
         return super().reducer_override(obj)
 
 
 def dumps(value: object, sink: Sink, root: str) -> memoryview:
-    """Pickle ``value``; its arrays, tensors and handles go to ``sink`` in the order of their markers.
+    """Pickle ``value``; its arrays, tensors and handles go to ``sink``, in order of their markers.
 
     Args:
         value: Anything, or ``(fn, args, kwargs)`` when ``root`` is ``"call"``.
@@ -107,13 +114,13 @@ def _try_pickle(value: object) -> None:
 
 
 def registered_by_value(module: str) -> bool:
-    """Whether ``cloudpickle.register_pickle_by_value`` holds for a module or a package around it."""
+    """Whether ``register_pickle_by_value`` holds for a module or a package around it."""
     registry = cloudpickle.list_registry_pickle_by_value()
     return any(module == name or module.startswith(f"{name}.") for name in registry)
 
 
 def dlpack_namespace(value: Any) -> str:  # noqa: ANN401 - whatever has `__dlpack__`
-    """Name the module whose ``from_dlpack`` makes arrays like ``value``; empty if there is none."""
+    """Name the module whose ``from_dlpack`` makes arrays like ``value``; empty if none does."""
     names = []
     if hasattr(value, "__array_namespace__"):
         names.append(getattr(value.__array_namespace__(), "__name__", ""))

@@ -1,15 +1,17 @@
 """The path to what can't be sent to another interpreter.
 
-Pickle says what it could not pickle, not where it was. Once it has failed, the value is taken apart here:
-each piece is pickled by itself, and the first that fails is taken apart in turn, down to one that has no
-pieces that fail.
+Pickle says what it could not pickle, not where it was. Once it has failed, the value is taken apart
+here: each piece is pickled by itself, and the first that fails is taken apart in turn, down to one
+that has no pieces that fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _DEEPEST = 64
 _MOST_PIECES = 10_000
@@ -48,7 +50,9 @@ def explain(
     budget = _MOST_PIECES
     try:
         for _ in range(_DEEPEST):
-            for name, piece in _safely(_pieces(path, leaf, is_call=root == "call" and leaf is value)):
+            for name, piece in _safely(
+                _pieces(path, leaf, is_call=root == "call" and leaf is value)
+            ):
                 budget -= 1
                 if budget < 0 or id(piece) in seen:
                     continue

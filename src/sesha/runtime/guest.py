@@ -6,7 +6,7 @@ Kept free of imports that a bare interpreter has not made anyway.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,8 +19,12 @@ def identity(value: T) -> T:
     return value
 
 
-def run_chunk(fn: Callable[..., T], chunk: Sequence[tuple[Any, ...]]) -> list[T]:
+def run_chunk(fn: Callable[..., T] | str, chunk: Sequence[tuple[Any, ...]]) -> list[T]:
     """Call ``fn`` with each tuple of arguments."""
+    if isinstance(fn, str):
+        import pkgutil
+
+        fn = cast("Callable[..., T]", pkgutil.resolve_name(fn))
     return [fn(*arguments) for arguments in chunk]
 
 

@@ -64,8 +64,8 @@ void test_find_among_overlapping(Lender& lender) {
 /// Leases of objects have no memory by which they could be found.
 void test_object_lease(Lender& lender) {
   int object = 0;
-  const sesha_loan loan = {nullptr, 0, lender.interpreter, [](void* context) { ++*static_cast<int*>(context); },
-                           &object};
+  const sesha_loan loan = {nullptr, 0, lender.interpreter,
+                           [](void* context) { ++*static_cast<int*>(context); }, &object};
   sesha_lease* lease = sesha_lease_new(&loan);
   CHECK(sesha_lease_loan(lease)->context == &object);
   CHECK(sesha_lease_find(nullptr, 0) == nullptr);
@@ -75,7 +75,8 @@ void test_object_lease(Lender& lender) {
   CHECK(object == 1);
 }
 
-/// Threads that find, retain and release at once, against one that lends anew: each loan returns once.
+/// Threads that find, retain and release at once, against one that lends anew: each loan returns
+/// once.
 void test_stress(Lender& lender) {
   constexpr int kRounds = 500;
   static Loan loans[8];

@@ -43,7 +43,8 @@ void test_clear(Lender& lender) {
   sesha_message_extend(message, 10);
   message->target = 3;
   sesha_message_clear(message);
-  CHECK(message->size == 0 && message->lease_count == 0 && message->target == SESHA_ANY_INTERPRETER);
+  CHECK(message->size == 0 && message->lease_count == 0 &&
+        message->target == SESHA_ANY_INTERPRETER);
   sesha_message_extend(message, 4);
   CHECK(message->size == 4);
   sesha_message_free(message);

@@ -34,7 +34,7 @@ class Compiler:
         if compiler is None:
             pytest.skip("there is no compiler")
         command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(path), str(FIXTURES / source)]
-        if soname != "":  # noqa: PLC1901 - None stands for the default
+        if soname != "":
             command.append(f"-Wl,-soname,{soname or path.name}")
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

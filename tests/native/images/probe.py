@@ -1,4 +1,4 @@
-"""What tests do with a library inside an interpreter: run in guests, and in the host for comparison."""
+"""What tests do with a library inside an interpreter, and in the host for comparison."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def opened(opener: str, name: str, flags: int, function: str) -> tuple[int, str]
     """Let `opener` load the library `name`, and call a function of it; or return its error."""
     handle = call(opener, "opener_open", name, flags, result="address")
     if handle is None:
-        return -1, call(opener, "opener_error", result="text")
+        return -1, call(opener, "opener_error", name, flags, result="text")
     return call(opener, "opener_call", handle, function), ""
 
 

@@ -79,11 +79,9 @@ def test_each_reference_gets_the_version_it_was_linked_to(
 
 
 def test_dlvsym_finds_each_version(build: Compiler, everywhere: Everywhere) -> None:
-    """Dlvsym leads to the version that it is asked for, and to nothing for one that is not there."""
+    """Dlvsym leads to the version that it is asked for, or to nothing."""
     fixtures = os.path.join(os.path.dirname(__file__), "..", "fixtures")  # noqa: PTH118, PTH120 - a linker's option
-    library = build(
-        "libversions.so", "versions.c", f"-Wl,--version-script,{fixtures}/versions.map"
-    )
+    library = build("libversions.so", "versions.c", f"-Wl,--version-script,{fixtures}/versions.map")
     opener = build("libopener.so", "opener.c")
     for version, value in (("V1", 1), ("V2", 2), ("V3", -1)):
         assert everywhere(versioned, opener, library, version) == [value] * 3
