@@ -269,7 +269,7 @@ def _globals_of(data: bytes) -> Iterator[tuple[str, str]]:
             module, _, name = str(argument).partition(" ")
             yield module, name
         elif opcode.name == "STACK_GLOBAL":
-            yield stack.last_two(position)
+            yield stack.last_two(position or 0)
         stack.apply(opcode.name, argument)
 
 
