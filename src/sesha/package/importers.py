@@ -13,6 +13,7 @@ import pickle
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sesha.package.errors import PackageError
@@ -266,11 +267,21 @@ def _ask_finders(name: str, path: Sequence[str] | None) -> importlib.machinery.M
             continue
         try:
             spec = find(name, path, None)
+        except KeyError:
+            # A folder of modules in another one: its path asks for the parent, which isn't imported.
+            return _nested_namespace(name, path or ())
         except (ImportError, ValueError, AttributeError):
             continue
         if isinstance(spec, importlib.machinery.ModuleSpec):
             return spec
     return None
+
+
+def _nested_namespace(name: str, path: Sequence[str]) -> importlib.machinery.ModuleSpec:
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    folders = [Path(folder, name.rpartition(".")[2]) for folder in path]
+    spec.submodule_search_locations = [str(folder) for folder in folders if folder.is_dir()]
+    return spec
 
 
 def _is_placeholder(module: ModuleType) -> bool:
