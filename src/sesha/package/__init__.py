@@ -52,7 +52,7 @@ _HOMES = {
     "sys_importer": "importers",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605 - the table is the one list of public names
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import itertools
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sesha.package.errors import PackError
-from sesha.package.graph import DependencyGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sesha.package.graph import DependencyGraph
 
 __all__ = [
     "Action",
@@ -135,14 +140,16 @@ def _report(graph: DependencyGraph[Node], *, debug: bool) -> str:
             lines.append(f"    needed by: {' -> '.join(_steps(graph, chain))}")
         lines.append(f"    to go on, add: {node.error.remedy.format(name)}")
         if debug:
-            for other in graph.get_rdeps(name):
-                lines.append(f"    also needed by: {' -> '.join([*graph.first_path(other), name])}")
+            lines += [
+                f"    also needed by: {' -> '.join([*graph.first_path(other), name])}"
+                for other in graph.get_rdeps(name)
+            ]
     return "\n".join(lines)
 
 
 def _steps(graph: DependencyGraph[Node], chain: list[str]) -> list[str]:
     steps = [chain[0]]
-    for before, name in zip(chain, chain[1:], strict=False):
+    for before, name in itertools.pairwise(chain):
         node = graph.nodes.get(name)
         line = node.lines.get(before) if node else None
         steps.append(f"(line {line}) {name}" if line else name)

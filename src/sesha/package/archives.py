@@ -1,19 +1,20 @@
-"""The two kinds of file that an importer opens, seen alike: sesha's own and those of torch.package."""
+"""The two kinds of file that an importer opens, seen alike: sesha's and torch.package's."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from sesha.package.container import Container
 from sesha.package.distributions import Distribution
-from sesha.package.errors import FormatError, NotAPackageError, PackageError
+from sesha.package.errors import FormatError
 from sesha.package.hermetic import ModuleEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from sesha.package.importer import PackageImporter
     from sesha.package.manifest import Manifest
 
@@ -78,7 +79,7 @@ class SeshaArchive:
     """A package written by `ContainerWriter`."""
 
     def __init__(self, container: Container) -> None:
-        from sesha.package.tensor_reader import TensorReader  # noqa: PLC0415 - with the first archive
+        from sesha.package.tensor_reader import TensorReader
 
         self.container = container
         self.manifest = container.manifest
@@ -112,7 +113,7 @@ class SeshaArchive:
 
     def load_pickle(self, member: str, importer: PackageImporter, map_location: Any) -> Any:
         """See `unpickling.load`."""
-        from sesha.package.unpickling import load  # noqa: PLC0415 - with the first pickle
+        from sesha.package.unpickling import load
 
         return load(self.read(member), importer, self._tensors.get, map_location)
 
@@ -135,7 +136,7 @@ def open_archive(source: Source) -> Archive:
 
 
 def _torch_archive(source: Source) -> Callable[[Source], Archive] | None:
-    from sesha.package import torch_archive  # noqa: PLC0415 - it imports archives
+    from sesha.package import torch_archive
 
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -169,5 +170,3 @@ def with_parents(modules: Mapping[str, ModuleEntry]) -> dict[str, ModuleEntry]:
 
 def _location(origin: str) -> str:
     return origin if origin.startswith("<") else str(Path(origin).absolute())
-
-

@@ -1,8 +1,8 @@
 """Finds everything that a package needs: from modules to the modules that they import.
 
 For each module one action is chosen: by rules that hold always, by the user's patterns (the first
-that matches), else, unless the exporter is strict, by where the module comes from. Code of installed
-distributions stays outside, what nobody installed is the user's own and goes in.
+that matches), else, unless the exporter is strict, by where the module comes from. Code of
+installed distributions stays outside, what nobody installed is the user's own and goes in.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sesha.package import distributions, mocks
 from sesha.package.actions import Action, EmptyMatchError, Node, PackagingErrorReason
@@ -21,8 +21,12 @@ from sesha.package.graph import DependencyGraph
 from sesha.package.hermetic import IMPORTER_NAMES
 from sesha.package.importers import Importer, Located
 from sesha.package.mangling import demangle
-from sesha.package.patterns import GlobGroup
 from sesha.package.sources import FoundImport, Reach, find_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sesha.package.patterns import GlobGroup
 
 __all__ = ["Collector", "Pattern"]
 
@@ -72,7 +76,9 @@ class Collector:
             ValueError: It isn't installed.
         """
         if distributions.find(distribution) is None:
-            raise ValueError(f"the distribution {distribution!r} is not installed, so it can't be vendored")
+            raise ValueError(
+                f"the distribution {distribution!r} is not installed, so it can't be vendored"
+            )
         self.vendored.add(distributions.normalized(distribution))
 
     def add_source(self, name: str, source: str, *, is_package: bool, follow: bool) -> None:
@@ -106,7 +112,13 @@ class Collector:
         self.graph.set_node(name, Node(Action.INTERN, is_pickle=True))
 
     def need(
-        self, source: str | None, name: str, *, sure: bool = True, line: int = 0, follow: bool = True
+        self,
+        source: str | None,
+        name: str,
+        *,
+        sure: bool = True,
+        line: int = 0,
+        follow: bool = True,
     ) -> None:
         """Adds a module that something needs.
 
@@ -332,6 +344,10 @@ def _why_no_source(located: Located) -> tuple[PackagingErrorReason, str | None]:
 
 
 def _is_in_site_packages(origin: str) -> bool:
-    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    folders = {
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("platlib"),
+        *site.getsitepackages(),
+    }
     path = Path(origin)
     return any(path.is_relative_to(folder) for folder in folders if folder)

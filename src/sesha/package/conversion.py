@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesha.package import mocks
 from sesha.package.errors import PackageError, PickleError
 from sesha.package.exporter import PackageExporter
 from sesha.package.importer import PackageImporter
 from sesha.package.importers import sys_importer
-from sesha.package.manifest import Manifest
 from sesha.package.pickles import scan
+
+if TYPE_CHECKING:
+    import os
+
+    from sesha.package.manifest import Manifest
 
 __all__ = ["convert"]
 

@@ -1,8 +1,8 @@
-"""Which installed distribution a module belongs to, and whether this environment has the right ones.
+"""Which installed distribution a module belongs to, and whether the right ones are installed.
 
 A distribution owns the files that its RECORD lists (PEP 376, PEP 627). An editable installation
-lists only the hook that leads to a source tree: modules of that tree belong to no distribution, they
-are the user's own code.
+lists only the hook that leads to a source tree: modules of that tree belong to no distribution,
+they are the user's own code.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sesha.package.errors import DependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "Distribution",
@@ -157,7 +160,7 @@ def check(package: str, wanted: Iterable[Distribution], *, exact: bool = False) 
 
 
 def report(wanted: Iterable[Distribution], *, exact: bool = False) -> list[str]:
-    """A line for each mismatch, and one with the command that mends them; empty if there is none."""
+    """A line for each mismatch, and one with the command that mends them; or nothing."""
     found = mismatches(wanted, exact=exact)
     if not found:
         return []
@@ -178,9 +181,7 @@ def _locked(distribution: importlib.metadata.Distribution) -> Distribution:
     )
 
 
-def _owns(
-    distribution: importlib.metadata.Distribution, module: str, origin: str | None
-) -> bool:
+def _owns(distribution: importlib.metadata.Distribution, module: str, origin: str | None) -> bool:
     root = Path(str(distribution.locate_file(""))).resolve()
     files = _files(distribution)
     if origin is None:

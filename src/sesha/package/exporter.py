@@ -13,15 +13,13 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import sesha.package.pickles as pickling
 from sesha.package import distributions, mangling, mocks
 from sesha.package.actions import Action, Node, PackagingError, PackagingErrorReason, broken
 from sesha.package.collecting import Collector, Pattern
 from sesha.package.errors import PackageError, PickleError
-from sesha.package.graph import DependencyGraph
 from sesha.package.importers import Importer, OrderedImporter, sys_importer
 from sesha.package.manifest import (
     EntryPoint,
@@ -35,6 +33,11 @@ from sesha.package.manifest import (
 from sesha.package.patterns import GlobGroup, GlobPattern
 from sesha.package.tensor_writer import TensorWriter
 from sesha.package.writer import ContainerWriter
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sesha.package.graph import DependencyGraph
 
 __all__ = ["ActionHook", "HookHandle", "PackageExporter", "default_name"]
 
@@ -81,7 +84,7 @@ class PackageExporter:
         OSError: The target can't be written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - torch.package's three, and those that have defaults
         self,
         f: str | os.PathLike[str] | BinaryIO,
         importer: Importer | Sequence[Importer] = sys_importer,
@@ -416,7 +419,7 @@ class PackageExporter:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __enter__(self) -> PackageExporter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -440,7 +443,7 @@ class PackageExporter:
 
     def save_script_module(self, module: Any) -> str:
         """Keeps a `torch.jit.ScriptModule` as a member; gives the member's name."""
-        import torch  # noqa: PLC0415 - only for objects of torch
+        import torch
 
         if id(module) not in self._script_modules:
             member = f".data/script_modules/{len(self._script_modules)}.pt"

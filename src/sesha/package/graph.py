@@ -6,8 +6,10 @@ Nodes keep the order in which they were first met, so that answers are the same 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["DependencyGraph"]
 
@@ -59,8 +61,8 @@ class DependencyGraph(Generic[NodeData]):
     def first_path(self, target: str) -> list[str]:
         """A shortest chain from a node that nothing depends on to ``target``: why it is here.
 
-        A node on a cycle that nothing leads into is its own chain. Of chains of equal length the one
-        that was found first is given.
+        A node on a cycle that nothing leads into is its own chain. Of chains of equal length the
+        one that was found first is given.
         """
         came_from: dict[str, str | None] = {target: None}
         waiting = deque([target])

@@ -25,18 +25,21 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import linecache
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sesha.package.errors import HermeticError
 from sesha.package.mangling import demangle, is_mangled, mangle, prefix_of
 from sesha.package.sources import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Facades", "ModuleEntry", "Namespace", "PackageLoader", "close", "register"]
 
@@ -90,7 +93,7 @@ class Namespace(Protocol):
         """An `importlib.resources.abc.TraversableResources` for a package."""
 
 
-class PackageLoader:
+class PackageLoader(importlib.abc.Loader):
     """Loads the modules of one opened package; what their ``__loader__`` is."""
 
     def __init__(self, namespace: Namespace) -> None:
@@ -200,7 +203,7 @@ class PackageLoader:
         Raises:
             HermeticError: The module is neither in the package nor a declared extern.
         """
-        caller = sys._getframe(1)
+        caller = sys._getframe(1)  # noqa: SLF001 - the importing line
         if level > 0:
             return self._import_relative(name, globals or {}, fromlist, level, caller)
         if name in IMPORTER_NAMES:
@@ -217,7 +220,7 @@ class PackageLoader:
 
     def import_module(self, name: str, package: str | None = None) -> Any:
         """`importlib.import_module` of packaged code, and the importer's own way to a module."""
-        return self.import_for(name, package, sys._getframe(1))
+        return self.import_for(name, package, sys._getframe(1))  # noqa: SLF001 - the importing line
 
     def import_for(self, name: str, package: str | None, caller: FrameType | None) -> Any:
         """Imports on behalf of a frame, which errors then name."""
@@ -377,7 +380,7 @@ class _Facade(ModuleType):
 def _import_module(loader: PackageLoader) -> Callable[..., Any]:
     def import_module(name: str, package: str | None = None) -> Any:
         """`importlib.import_module`, within the package and its externs."""
-        return loader.import_for(name, package, sys._getframe(1))
+        return loader.import_for(name, package, sys._getframe(1))  # noqa: SLF001 - the importing line
 
     return import_module
 
@@ -408,7 +411,7 @@ def register(loader: PackageLoader) -> None:
     _finder.loaders[loader.namespace.prefix] = loader
     if _finder not in sys.meta_path:
         # First: a package's path lies in a zip, which zipimport would read too, with no rules.
-        sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _finder)
     importlib.import_module(loader.namespace.prefix)
 
 

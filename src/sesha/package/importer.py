@@ -6,9 +6,8 @@ import inspect
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sesha.package import distributions, hermetic, mangling
 from sesha.package.archives import Archive, Source, open_archive
@@ -21,6 +20,8 @@ from sesha.package.errors import (
 from sesha.package.importers import Importer, Located
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from sesha.package.manifest import Manifest
     from sesha.package.patterns import GlobPattern
     from sesha.package.structure import Directory
@@ -71,10 +72,7 @@ class PackageImporter(Importer):
         self._externs = frozenset(self.extern_modules)
         # `import a.b` of an extern binds a, which is imported with it.
         self._extern_parents = frozenset(
-            name[:end]
-            for name in self._externs
-            for end in range(len(name))
-            if name[end] == "."
+            name[:end] for name in self._externs for end in range(len(name)) if name[end] == "."
         )
         for name in self.extern_modules:
             if not module_allowed(name):
@@ -143,7 +141,7 @@ class PackageImporter(Importer):
         self, *, include: GlobPattern = "**", exclude: GlobPattern = ()
     ) -> Directory:
         """The package's members as a tree; `include` and `exclude` are globs with slashes."""
-        from sesha.package.structure import Directory  # noqa: PLC0415 - seldom asked for
+        from sesha.package.structure import Directory
 
         return Directory.of(self.filename, self._archive.names, include, exclude)
 
@@ -179,7 +177,9 @@ class PackageImporter(Importer):
         Raises:
             PackageError: There is no such entry point.
         """
-        points = {point.name: point for point in self.manifest.entry_points} if self.manifest else {}
+        points = (
+            {point.name: point for point in self.manifest.entry_points} if self.manifest else {}
+        )
         if name not in points:
             raise PackageError(
                 f"{self.label} has no entry point {name!r}; it has {sorted(points) or 'none'}"
@@ -218,7 +218,7 @@ class PackageImporter(Importer):
         hermetic.close(self._loader)
         self._archive.close()
 
-    def __enter__(self) -> PackageImporter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -264,7 +264,7 @@ class PackageImporter(Importer):
 
     def resource_reader(self, name: str) -> Any:
         """See `hermetic.Namespace`."""
-        from sesha.package.resources import Reader  # noqa: PLC0415 - importlib.resources is slow to import
+        from sesha.package.resources import Reader
 
         return Reader(self._archive, name)
 

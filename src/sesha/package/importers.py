@@ -1,4 +1,4 @@
-"""Places that modules come from: this Python's own import system, an opened package, a list of both.
+"""Where modules come from: this Python's own import system, an opened package, a list of both.
 
 An exporter asks them three things: import a module by name, tell under which name an object can be
 found again, and tell what a module is made of without executing it.
@@ -12,13 +12,16 @@ import importlib.util
 import pickle
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sesha.package.errors import PackageError
 from sesha.package.mangling import demangle, is_mangled, prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
 
 __all__ = [
     "Importer",
@@ -97,7 +100,7 @@ class Importer(ABC):
         """Name of the module that an object says it belongs to."""
         module = getattr(obj, "__module__", None)
         # pickle searches sys.modules for the object if it doesn't say.
-        return module if isinstance(module, str) else pickle.whichmodule(obj, name)
+        return module if isinstance(module, str) else str(pickle.whichmodule(obj, name))  # type: ignore[attr-defined]  # typeshed leaves it out
 
     def locate(self, module_name: str) -> Located | None:
         """What a module is made of, None if this namespace has no such module.
@@ -111,9 +114,9 @@ class Importer(ABC):
         spec = getattr(module, "__spec__", None)
         loader = getattr(spec, "loader", None) or getattr(module, "__loader__", None)
         source = None
-        if hasattr(loader, "get_source"):
+        if (get_source := getattr(loader, "get_source", None)) is not None:
             try:
-                source = loader.get_source(module.__name__)
+                source = get_source(module.__name__)
             except (ImportError, OSError, SyntaxError):
                 source = None
         return Located(
@@ -185,16 +188,16 @@ class OrderedImporter(Importer):
         raise error or ModuleNotFoundError(f"No module named {module_name!r}", name=module_name)
 
     def get_name(self, obj: Any, name: str | None = None) -> tuple[str, str]:
-        """The name that the first importer which finds the object gives; see `Importer.get_name`."""
+        """The name that the first importer gives which finds the object."""
         problems: list[PackageError] = []
         for importer in self.importers:
             try:
                 return importer.get_name(obj, name)
             except (ObjNotFoundError, ObjMismatchError) as problem:
                 problems.append(problem)
-        for problem in problems:
-            if isinstance(problem, ObjMismatchError):
-                raise problem
+        for each in problems:
+            if isinstance(each, ObjMismatchError):
+                raise each
         raise ObjNotFoundError(f"{obj!r} was found in none of {list(self.importers)}")
 
     def whichmodule(self, obj: Any, name: str) -> str:
@@ -257,20 +260,28 @@ def _folders(spec: importlib.machinery.ModuleSpec) -> list[str]:
     return list(getattr(locations, "_path", locations) or ())
 
 
-def _ask_finders(
-    name: str, path: Sequence[str] | None
-) -> importlib.machinery.ModuleSpec | None:
+def _ask_finders(name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
         if find is None:
             continue
         try:
             spec = find(name, path, None)
+        except KeyError:
+            # A folder of modules in another one: its path asks for the parent, which isn't imported.
+            return _nested_namespace(name, path or ())
         except (ImportError, ValueError, AttributeError):
             continue
         if isinstance(spec, importlib.machinery.ModuleSpec):
             return spec
     return None
+
+
+def _nested_namespace(name: str, path: Sequence[str]) -> importlib.machinery.ModuleSpec:
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    folders = [Path(folder, name.rpartition(".")[2]) for folder in path]
+    spec.submodule_search_locations = [str(folder) for folder in folders if folder.is_dir()]
+    return spec
 
 
 def _is_placeholder(module: ModuleType) -> bool:

@@ -14,7 +14,7 @@ __all__ = ["demangle", "is_mangled", "mangle", "new_prefix", "number_from", "pre
 
 _PREFIX = "_sesha_package_"
 _MANGLED = re.compile(rf"({_PREFIX}\d+)(?:\.(.*))?", re.DOTALL)
-# next() of a count is one step of the interpreter that holds the GIL: no two threads get one number.
+# next() of a count is one step under the GIL: no two threads get one number.
 _numbers = itertools.count()
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesha.package import distributions, selftest
 from sesha.package.actions import Action
 from sesha.package.exporter import PackageExporter, default_name
 from sesha.package.importers import sys_importer
-from sesha.package.manifest import Manifest
-from sesha.package.patterns import GlobPattern
 from sesha.package.progress import watched
 from sesha.package.tracing import SeenImport, observe
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from sesha.package.manifest import Manifest
+    from sesha.package.patterns import GlobPattern
 
 __all__ = ["ENTRY_POINT", "OBJECTS", "pack"]
 

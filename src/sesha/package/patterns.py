@@ -1,7 +1,7 @@
 """Globs over dotted module names and over paths.
 
-A name is cut into segments at the separator. In a pattern ``*`` stands for any characters within one
-segment, ``**``, which must be a whole segment, for any number of segments, none included.
+A name is cut into segments at the separator. In a pattern ``*`` stands for any characters within
+one segment, ``**``, which must be a whole segment, for any number of segments, none included.
 
 =============  ==========================================================
 ``torch.**``   ``torch`` and everything below it

@@ -1,4 +1,4 @@
-"""Writing pickles for a package: tensors, arrays and self-packaging objects taken out, names checked.
+"""Writing pickles for a package: tensors and arrays taken out, names checked.
 
 The pickler is cloudpickle's: what a module holds is written as its name; what no module holds
 (``__main__``, notebooks, lambdas, closures) is written by value. Persistent ids stand for what is
@@ -23,7 +23,6 @@ import io
 import pickle
 import pickletools
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,7 +34,7 @@ from sesha.package.importers import Importer, sys_importer
 from sesha.package.mangling import demangle, is_mangled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["FoundGlobal", "Pickled", "TakesTensors", "dump", "scan"]
 
@@ -257,37 +256,57 @@ def scan(data: bytes) -> list[FoundGlobal]:
 
 
 def _globals_of(data: bytes) -> Iterator[tuple[str, str]]:
-    # The last two things pushed, where they are strings, and the memo of strings: enough for what
-    # picklers write. A name that arrives by another way is refused, not guessed.
-    last: tuple[str | None, str | None] = (None, None)
-    memo: dict[int, str | None] = {}
-    try:
-        for opcode, argument, position in pickletools.genops(data):
-            name = opcode.name
-            if name in {"GLOBAL", "INST"}:
-                module, _, qualified = str(argument).partition(" ")
-                yield module, qualified
-                last = (last[1], None)
-            elif name == "STACK_GLOBAL":
-                if last[0] is None or last[1] is None:
-                    raise PickleError(
-                        f"at byte {position} the pickle computes the name of a global; "
-                        "no pickler writes that, so what it reaches can't be told"
-                    )
-                yield last[0], last[1]
-                last = (None, None)
-            elif name in {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}:
-                memo[len(memo) if argument is None else argument] = last[1]
-            elif name in {"GET", "BINGET", "LONG_BINGET"}:
-                last = (last[1], memo.get(argument))
-            elif "UNICODE" in name or "STRING" in name:
-                last = (last[1], argument if isinstance(argument, str) else None)
-            elif name not in {"FRAME", "PROTO"}:
-                last = (last[1], None)
-    except PickleError:
-        raise
-    except Exception as error:
-        raise PickleError(f"it is no pickle, or a damaged one: {error}") from error
+    stack = _Strings()
+    operations = pickletools.genops(data)
+    while True:
+        try:
+            opcode, argument, position = next(operations)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise PickleError(f"it is no pickle, or a damaged one: {error}") from error
+        if opcode.name in {"GLOBAL", "INST"}:
+            module, _, name = str(argument).partition(" ")
+            yield module, name
+        elif opcode.name == "STACK_GLOBAL":
+            yield stack.last_two(position or 0)
+        stack.apply(opcode.name, argument)
+
+
+class _Strings:
+    """The strings among the last two things that a pickle pushed, and those in its memo.
+
+    That is enough for what picklers write. A name that arrives by another way is refused, not
+    guessed.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[str | None, str | None] = (None, None)
+        self._memo: dict[int, str | None] = {}
+
+    def last_two(self, position: int) -> tuple[str, str]:
+        """Module and name that a STACK_GLOBAL at some byte takes."""
+        module, name = self._last
+        if module is None or name is None:
+            raise PickleError(
+                f"at byte {position} the pickle computes the name of a global; no pickler writes "
+                "that, so what it reaches can't be told"
+            )
+        return module, name
+
+    def apply(self, opcode: str, argument: Any) -> None:
+        """Follows one operation."""
+        if opcode in {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}:
+            self._memo[len(self._memo) if argument is None else argument] = self._last[1]
+        elif opcode in {"GET", "BINGET", "LONG_BINGET"}:
+            self._push(self._memo.get(argument))
+        elif "UNICODE" in opcode or "STRING" in opcode:
+            self._push(argument if isinstance(argument, str) else None)
+        elif opcode not in {"FRAME", "PROTO"}:
+            self._push(None)
+
+    def _push(self, value: str | None) -> None:
+        self._last = (self._last[1], value)
 
 
 def _check_names(found: list[FoundGlobal], importer: Importer) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.progress import Progress
 
 __all__ = ["watched"]
@@ -55,8 +56,8 @@ class _Bar:
             self._shown.stop()
 
     def _show(self) -> Progress:
-        from rich.console import Console  # noqa: PLC0415 - only where something is slow
-        from rich.progress import (  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import (
             BarColumn,
             DownloadColumn,
             Progress,

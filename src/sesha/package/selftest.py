@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesha.package.comparing import differences
 from sesha.package.errors import SelfTestError
 from sesha.package.importer import PackageImporter
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
 
 __all__ = ["Call", "call", "child", "run", "run_alone"]
 
@@ -149,7 +151,7 @@ def run_alone(
 
 def child(request: dict[str, Any]) -> int:
     """What the fresh interpreter does; gives its exit code, and tells why on stderr."""
-    sys.meta_path.insert(0, _Hidden(frozenset(request["hidden"])))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Hidden(frozenset(request["hidden"])))
     try:
         with PackageImporter(request["package"]) as importer:
             run(importer)

@@ -10,6 +10,10 @@ from __future__ import annotations
 import ast
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["FoundImport", "Reach", "find_imports", "resolve"]
 
@@ -146,7 +150,7 @@ class _Finder(ast.NodeVisitor):
         self._visit_all([*node.decorator_list, node.args], Reach.ALWAYS)
         self._visit_all(node.body, Reach.LAZY)
 
-    def _visit_all(self, nodes: list[ast.expr | ast.stmt | ast.AST], reach: Reach) -> None:
+    def _visit_all(self, nodes: Sequence[ast.AST], reach: Reach) -> None:
         before = self._reach
         self._reach = max(before, reach)
         for node in nodes:

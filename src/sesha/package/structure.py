@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from sesha.package.patterns import GlobGroup, GlobPattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Directory"]
 
@@ -47,12 +50,13 @@ class Directory:
         return found is not None
 
     def __str__(self) -> str:
-        return "\n".join([self.name, *self._lines("")]) + "\n"
+        return "\n".join([self.name, *self.lines("")]) + "\n"
 
-    def _lines(self, indent: str) -> Iterator[str]:
+    def lines(self, indent: str) -> Iterator[str]:
+        """The tree below it, line by line."""
         # Folders first, each kind by name.
         children = sorted(self.children.values(), key=lambda child: (not child.is_dir, child.name))
         for child in children:
             last = child is children[-1]
             yield f"{indent}{'└── ' if last else '├── '}{child.name}"
-            yield from child._lines(indent + ("    " if last else "│   "))
+            yield from child.lines(indent + ("    " if last else "│   "))

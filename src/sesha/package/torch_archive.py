@@ -10,13 +10,11 @@ stand persistent ids ``("storage", type, key, location, size)`` and
 from __future__ import annotations
 
 import functools
-import io
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from sesha.package.archives import Externs, Source, with_parents
 from sesha.package.errors import FormatError, MemberMissingError, PickleError
@@ -25,6 +23,8 @@ from sesha.package.placement import Placement
 from sesha.package.unpickling import Unpickler
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sesha.package.archives import Archive
     from sesha.package.importer import PackageImporter
 
@@ -65,7 +65,7 @@ def open_folder(source: Source) -> Archive:
 
 class _Zip:
     def __init__(self, source: Any) -> None:
-        import torch  # noqa: PLC0415 - only such archives need it
+        import torch
 
         path = isinstance(source, str | os.PathLike)
         self.location = str(Path(source).absolute()) if path else "<file>"
@@ -81,7 +81,7 @@ class _Zip:
 
     def storage(self, name: str, size: int, dtype: Any) -> Any:
         tensor = self.reader.get_storage_from_record(name, size, dtype)
-        return tensor._typed_storage()._untyped_storage  # noqa: SLF001 - as torch.load does
+        return tensor.untyped_storage()
 
 
 class _Folder:
@@ -99,7 +99,7 @@ class _Folder:
         return (self._path / name).read_bytes()
 
     def storage(self, name: str, size: int, dtype: Any) -> Any:
-        import torch  # noqa: PLC0415 - only archives with tensors need it
+        import torch
 
         nbytes = size * dtype.itemsize
         return torch.UntypedStorage.from_file(str(self._path / name), shared=False, nbytes=nbytes)
@@ -147,7 +147,7 @@ class _ScriptContext:
     """The importer as `torch.jit` wants it while it reads a ScriptModule."""
 
     def __init__(self, importer: PackageImporter, reader: Any, map_location: Any) -> None:
-        import torch  # noqa: PLC0415 - only archives of torch come here
+        import torch
 
         self._importer = importer
         self.zip_reader = reader
@@ -170,12 +170,10 @@ class _TorchUnpickler(Unpickler):
 
     @functools.cached_property
     def _context(self) -> _ScriptContext:
-        return _ScriptContext(
-            self._importer, self._archive.files.reader, self.placement.device()
-        )
+        return _ScriptContext(self._importer, self._archive.files.reader, self.placement.device())
 
     def persistent_load(self, identifier: Any) -> Any:
-        import torch  # noqa: PLC0415 - only archives of torch come here
+        import torch
 
         match identifier:
             case ("storage", kind, key, location, size):
@@ -186,7 +184,7 @@ class _TorchUnpickler(Unpickler):
                         raise PickleError(f"{self._archive.location} has no member {name!r}")
                     storage = self._archive.files.storage(name, size, dtype)
                     self._storages[key] = self.placement.storage(storage, location)
-                return torch.storage.TypedStorage(
+                return torch.storage.TypedStorage(  # type: ignore[no-untyped-call]  # torch's
                     wrap_storage=self._storages[key], dtype=dtype, _internal=True
                 )
             case ("reduce_package", function, arguments):
@@ -216,5 +214,3 @@ def _modules(members: list[str]) -> Mapping[str, ModuleEntry]:
         if package and not package.startswith(".data"):
             table.setdefault(package, ModuleEntry(None, is_package=True))
     return with_parents(table)
-
-

@@ -9,12 +9,14 @@ from __future__ import annotations
 import builtins
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesha.package.sources import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["SeenImport", "observe", "trace_dependencies"]
 
@@ -39,7 +41,7 @@ def observe() -> Iterator[list[SeenImport]]:
     """Notes every import, by statement or by name, that is executed in the ``with`` block."""
     seen: dict[SeenImport, None] = {}
     result: list[SeenImport] = []
-    bootstrap: Any = importlib._bootstrap  # type: ignore[attr-defined]  # noqa: SLF001 - import_module calls it
+    bootstrap: Any = importlib._bootstrap  # noqa: SLF001 - import_module calls it
     plain_import, plain_by_name = builtins.__import__, bootstrap._gcd_import  # noqa: SLF001
 
     def note(frame: Any, name: str, package: str | None, level: int, members: object) -> None:
@@ -67,7 +69,7 @@ def observe() -> Iterator[list[SeenImport]]:
             note(caller.f_back, name, package, level, ())
         return plain_by_name(name, package, level)
 
-    builtins.__import__, bootstrap._gcd_import = by_statement, by_name  # type: ignore[assignment]  # noqa: SLF001
+    builtins.__import__, bootstrap._gcd_import = by_statement, by_name  # noqa: SLF001
     try:
         yield result
     finally:

@@ -6,7 +6,6 @@ import builtins
 import io
 import pickle
 import sys
-from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from sesha.package.importers import getattr_path
 from sesha.package.placement import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sesha.package.importer import PackageImporter
 
 __all__ = ["Unpickler", "load"]
@@ -109,10 +110,12 @@ class Unpickler(pickle.Unpickler):
         )
 
     def _script_module(self, member: str) -> Any:
-        import torch  # noqa: PLC0415 - only for objects of torch
+        import torch
 
         data = io.BytesIO(self._importer.read_member(member))
-        return torch.jit.load(data, map_location=self.placement.device())
+        return torch.jit.load(  # type: ignore[no-untyped-call]  # torch's
+            data, map_location=self.placement.device()
+        )
 
     def _make_function(
         self,
