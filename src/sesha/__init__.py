@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sesha.errors import ReplicaUnloaded as ReplicaUnloaded
     from sesha.errors import SeshaError as SeshaError
     from sesha.errors import SessionClosed as SessionClosed
+    from sesha.runtime.model import Model as Model
     from sesha.runtime.output import InterpreterFilter as InterpreterFilter
     from sesha.runtime.output import current_interpreter as current_interpreter
     from sesha.runtime.pool import Pool as Pool
@@ -36,6 +37,7 @@ _HOMES = {
     "InterpreterDied": "sesha.errors",
     "InterpreterFilter": "sesha.runtime.output",
     "InterpreterStartError": "sesha.errors",
+    "Model": "sesha.runtime.model",
     "Pool": "sesha.runtime.pool",
     "PoolClosed": "sesha.errors",
     "PoolStatistics": "sesha.runtime.pool",

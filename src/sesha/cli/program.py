@@ -6,8 +6,30 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sesha.cli import doctor
+from sesha.cli import (
+    converting,
+    diffing,
+    doctor,
+    extracting,
+    graphing,
+    inspecting,
+    packing,
+    signing,
+    verifying,
+)
+from sesha.errors import SeshaError
 
+_COMMANDS = (
+    doctor,
+    packing,
+    inspecting,
+    graphing,
+    diffing,
+    extracting,
+    verifying,
+    signing,
+    converting,
+)
 # What a shell reports for a program that SIGINT ended (128 + 2).
 INTERRUPTED = 130
 
@@ -22,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"sesha {importlib.metadata.version('sesha')}"
     )
     commands = program.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    doctor.add_command(commands)
+    for room in _COMMANDS:
+        room.add_command(commands)
     return program
 
 
@@ -39,4 +62,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # a place where that works.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (SeshaError, OSError) as error:
+        sys.stderr.write(f"sesha: {_told(error)}\n")
+        return 1
     return code
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

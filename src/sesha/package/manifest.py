@@ -25,7 +25,8 @@ _Item = TypeVar("_Item")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+!-]{0,253}[A-Za-z0-9])?")
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# A hyphen too: torch.fx calls the modules that it generates `fx-generated._0`.
+_MODULE = re.compile(r"[^\W\d][\w-]*(\.[^\W\d][\w-]*)*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

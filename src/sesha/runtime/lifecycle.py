@@ -190,10 +190,18 @@ class Lifecycle:
             self._everywhere[key] = (function, arguments)
             self._beside(function, arguments)
 
-    def undo_everywhere(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
-        """Forget a key of `do_everywhere`, and call a function in each interpreter."""
+    def do_in_later_ones(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
+        """Call a function in each interpreter that is started from now on, after what has an earlier key."""
         with self._lock:
-            if self._everywhere.pop(key, None) is not None:
+            self._everywhere[key] = (function, arguments)
+
+    def undo_everywhere(
+        self, keys: tuple[str, ...], function: str, arguments: tuple[Any, ...]
+    ) -> None:
+        """Forget keys, and call a function in each interpreter if the first was still known."""
+        with self._lock:
+            known = [self._everywhere.pop(key, None) for key in keys]
+            if known[0] is not None:
                 self._beside(function, arguments)
 
     def _beside(self, function: str, arguments: tuple[Any, ...]) -> None:
@@ -202,15 +210,26 @@ class Lifecycle:
             with contextlib.suppress(InterpreterDied):
                 self.dispatcher.call_beside(index, function, arguments, {})
 
-    def forget_replica(self, number: int) -> None:
-        """Free the copies of a replica. May be called by the garbage collector, so it goes on elsewhere."""
+    def forget(
+        self,
+        keys: tuple[str, ...],
+        function: str,
+        arguments: tuple[Any, ...],
+        keeps: object = None,
+    ) -> None:
+        """Do `undo_everywhere` in a thread of its own: the garbage collector may be the caller.
+
+        `keeps` is kept until all interpreters have been told.
+        """
         if self.dispatcher.forked or self._closing.begun:
             return
+
+        def tell() -> object:
+            self.undo_everywhere(keys, function, arguments)
+            return keeps
+
         with contextlib.suppress(RuntimeError):
-            _thread.start_new_thread(
-                self.undo_everywhere,
-                (f"replica {number}", "sesha.runtime.payload:drop", (number,)),
-            )
+            _thread.start_new_thread(tell, ())
 
     def ensure_workers(self) -> None:
         """Start the threads that run tasks, if this is the first task."""

@@ -7,9 +7,16 @@ import pickle
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sesha.errors import ReplicaUnloaded
+
+
+class Makes(Protocol):
+    """What an interpreter makes its copy of an object from."""
+
+    def make(self) -> Any:
+        """Make the object. Called once, by one thread."""
 
 
 @dataclass
@@ -18,6 +25,10 @@ class Payload:
 
     stream: bytes
     parts: list[Any]
+
+    def make(self) -> Any:
+        """Put the object together; see `unpack`."""
+        return unpack(self)
 
 
 def pack(obj: Any) -> Payload:
@@ -74,29 +85,45 @@ def _is_array(value: Any) -> bool:
     return False
 
 
+class _Spent:
+    """Takes the place of what an object was made from: the object has what it needs of it."""
+
+    def make(self) -> Any:
+        raise AssertionError("an object is made once")
+
+
 _lock = threading.Lock()
-_held: dict[int, Payload] = {}
+_held: dict[int, Makes] = {}
 _made: dict[int, Any] = {}
 
 
-def hold(number: int, payload: Payload) -> None:
-    """Keep a payload here for its first use."""
+def hold(number: int, payload: Makes) -> None:
+    """Keep here, for its first use, what an object is made from."""
     _held[number] = payload
 
 
 def drop(number: int) -> None:
-    """Forget a payload and the object made of it."""
+    """Forget an object and what it is made from."""
     with _lock:
         _held.pop(number, None)
         _made.pop(number, None)
 
 
-def call(number: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method of the object, which is made if this is its first use."""
+def get(number: int) -> Any:
+    """Return the object, which is made if this is its first use.
+
+    Raises:
+        ReplicaUnloaded: It was dropped.
+    """
     try:
-        target = _made[number]
+        return _made[number]
     except KeyError:
-        target = _make(number)
+        return _make(number)
+
+
+def call(number: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a method of the object."""
+    target = get(number)
     if method == "__call__":
         return target(*args, **kwargs)
     return getattr(target, method)(*args, **kwargs)
@@ -107,8 +134,9 @@ def _make(number: int) -> Any:
         if number in _made:
             return _made[number]
         if number not in _held:
-            raise ReplicaUnloaded("the replica has been unloaded; call pool.replicate again")
-        target = _made[number] = unpack(_held[number])
-        # The object has what it needs of it.
-        _held[number] = Payload(b"", [])
+            raise ReplicaUnloaded(
+                "it was unloaded from this pool; replicate the object or load the package again"
+            )
+        target = _made[number] = _held[number].make()
+        _held[number] = _Spent()
         return target

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from sesha._native import PoolBase
 from sesha.errors import ForkedProcessError
+from sesha.runtime import model
 from sesha.runtime.futures import CallFuture
 from sesha.runtime.lifecycle import Lifecycle, Preparation
 from sesha.runtime.replica import Replica
@@ -21,6 +22,8 @@ from sesha.runtime.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
+
+    from sesha.runtime.model import Model
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -284,6 +287,35 @@ class Pool(PoolBase, Executor):
         The object is read once, now; arrays and tensors in it are shared by all copies.
         """
         return Replica(self, obj)
+
+    def load(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        warm: bool = False,
+        verify: bool = False,
+        trusted_keys: Iterable[Any] | None = None,
+    ) -> Model:
+        """Load a package into all interpreters, for objects that each makes when it is first used.
+
+        The file is opened once. It, this environment and the externs are checked before any code of the package
+        runs; interpreters then open the very file that was checked, whatever the path leads to by then.
+
+        Args:
+            path: A ``.sesha`` file, or the folder that one was unpacked to.
+            warm: Make the objects in each interpreter now, and run the packaged example inputs.
+            verify: Compare all members with their digests first; reads the whole file.
+            trusted_keys: Refuse the package unless one of these keys signed it and nothing was altered:
+                Ed25519 public keys as `sesha.package.signing.verify` takes them.
+
+        Raises:
+            FormatError: The file is no package, or a damaged one.
+            EnvironmentMismatchError: This Python or platform is not one that it runs on.
+            DependencyError: Externs are missing or others.
+            SignatureError: It is unsigned, altered, or signed by none of `trusted_keys`.
+            OSError: It can't be read.
+        """
+        return model.load(self, path, warm=warm, verify=verify, trusted_keys=trusted_keys)
 
     def statistics(self) -> PoolStatistics:
         """Return the pool's counts."""

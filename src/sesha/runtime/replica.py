@@ -16,31 +16,27 @@ _numbers = itertools.count(1)
 _CALL = "sesha.runtime.payload:call"
 
 
-class Replica:
-    """An object of which each interpreter of a pool has a copy of its own.
+def new_number() -> int:
+    """Return a number that no other replicated object of this process has."""
+    return next(_numbers)
 
-    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it is first used
-    there, so do interpreters that are started later. Arrays and tensors are the same memory for all copies, the
-    host's object included; everything else is separate, so what a call changes in its copy is seen by later
-    calls in the same interpreter only.
 
-    ``replica(…)``, `submit` and `acall` call the object; ``replica.method("encode")`` is a callable for one of its methods,
-    which has `submit` and `acall` too. The copies go with `unload`, or when the replica is no longer referred to.
+class ReplicatedObject:
+    """An object of which each interpreter of a pool has a copy, as the host sees it.
+
+    ``replicated(…)``, `submit` and `acall` call the object; ``replicated.method("encode")`` is a callable for
+    one of its methods, which has `submit` and `acall` too. ``session.load(replicated)`` is the copy
+    in the interpreter of a session.
 
     Thread safety: every method may be called by any thread.
     """
 
-    def __init__(self, pool: Pool, obj: Any) -> None:
-        self._number = next(_numbers)
+    def __init__(self, pool: Pool, number: int, keeps: object = None) -> None:
+        self._number = number
         self._pool = pool
-        lifecycle = pool._lifecycle
-        lifecycle.do_everywhere(
-            f"replica {self._number}", "sesha.runtime.payload:hold", (self._number, payload.pack(obj))
-        )
-        self._unload = weakref.finalize(self, lifecycle.forget_replica, self._number)
-        self._unload.atexit = False
-        # Without the replica: the two would be a cycle, and unload late.
-        self._target = ReplicaMethod(pool, self._number, "__call__", None)
+        self._keeps = keeps
+        # Without the object itself: the two would be a cycle, and unload late.
+        self._target = ReplicaMethod(pool, number, "__call__", keeps)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the object in a free interpreter, in the calling thread, and return the result."""
@@ -58,6 +54,32 @@ class Replica:
         """Return a callable for a method of the object."""
         return ReplicaMethod(self._pool, self._number, name, self)
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} can't be pickled: each interpreter has its copy already"
+        )
+
+
+class Replica(ReplicatedObject):
+    """A copy of an object in each interpreter, around one set of arrays and tensors.
+
+    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it is first used
+    there, so do interpreters that are started later. Arrays and tensors are the same memory for all copies, the
+    host's object included; everything else is separate, so what a call changes in its copy is seen by later
+    calls in the same interpreter only. The copies go with `unload`, or when the replica is no longer referred to.
+    """
+
+    def __init__(self, pool: Pool, obj: Any) -> None:
+        number = new_number()
+        lifecycle = pool._lifecycle
+        key = f"replica {number}"
+        lifecycle.do_everywhere(key, "sesha.runtime.payload:hold", (number, payload.pack(obj)))
+        super().__init__(pool, number)
+        self._unload = weakref.finalize(
+            self, lifecycle.forget, (key,), "sesha.runtime.payload:drop", (number,)
+        )
+        self._unload.atexit = False
+
     @property
     def unloaded(self) -> bool:
         """Whether the copies are gone."""
@@ -67,20 +89,17 @@ class Replica:
         """Free the copies in all interpreters; later calls raise ReplicaUnloaded. Idempotent."""
         self._unload()
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a replica can't be pickled: each interpreter has its copy already")
-
 
 class ReplicaMethod:
-    """A method of the copies; made by `Replica.method`. Keeps its replica."""
+    """A method of the copies; made by `ReplicatedObject.method`. Keeps the object loaded."""
 
-    __slots__ = ("_name", "_number", "_pool", "_replica")
+    __slots__ = ("_keeps", "_name", "_number", "_pool")
 
-    def __init__(self, pool: Pool, number: int, name: str, replica: Replica | None) -> None:
+    def __init__(self, pool: Pool, number: int, name: str, keeps: object) -> None:
         self._pool = pool
         self._number = number
         self._name = name
-        self._replica = replica
+        self._keeps = keeps
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method in a free interpreter, in the calling thread, and return the result."""

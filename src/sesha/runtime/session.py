@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sesha._native import Hold
     from sesha.runtime.pool import Pool
+    from sesha.runtime.replica import ReplicatedObject
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,6 +69,19 @@ class Session:
     def reference(self, value: Any) -> Reference:
         """Send a value there and return a reference to it."""
         return keep(self._hold, "sesha.runtime.guest:identity", value)
+
+    def load(self, replicated: ReplicatedObject) -> Reference:
+        """Return a reference to this interpreter's copy of a `Replica`, a `Model` or an entry point.
+
+        The copy is made if this is its first use here.
+
+        Raises:
+            ReplicaUnloaded: It was unloaded.
+            ValueError: It belongs to another pool.
+        """
+        if replicated._pool is not self._pool:
+            raise ValueError("it was loaded into another pool than the one of this session")
+        return keep(self._hold, "sesha.runtime.payload:get", replicated._number)
 
     def call(self, fn: Callable[..., Any] | str | Reference, /, *args: Any, **kwargs: Any) -> Reference:
         """Call ``fn(*args, **kwargs)`` there and return a reference to the result."""

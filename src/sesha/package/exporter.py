@@ -1,0 +1,598 @@
+"""Writes packages: the vocabulary of torch.package, with a default for what no pattern is for."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import platform
+import re
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+import sesha.package.pickles as pickling
+from sesha.package import distributions, mangling, mocks
+from sesha.package.actions import Action, Node, PackagingError, PackagingErrorReason, broken
+from sesha.package.collecting import Collector, Pattern
+from sesha.package.errors import PackageError, PickleError
+from sesha.package.importers import Importer, OrderedImporter, sys_importer
+from sesha.package.manifest import (
+    EntryPoint,
+    Extern,
+    Manifest,
+    Module,
+    PythonRange,
+    Resource,
+    SelfTest,
+)
+from sesha.package.patterns import GlobGroup, GlobPattern
+from sesha.package.tensor_writer import TensorWriter
+from sesha.package.writer import ContainerWriter
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sesha.package.graph import DependencyGraph
+
+__all__ = ["ActionHook", "HookHandle", "PackageExporter", "default_name"]
+
+ActionHook = Callable[["PackageExporter", str], None]
+
+
+class HookHandle:
+    """A registered hook; `remove` takes it out."""
+
+    def __init__(self, hooks: dict[int, ActionHook], hook: ActionHook) -> None:
+        self._hooks = hooks
+        self._key = max(hooks, default=0) + 1
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Takes the hook out; does nothing the second time."""
+        self._hooks.pop(self._key, None)
+
+
+class PackageExporter:
+    """Writes a package of modules, pickled objects and resources. Used by one thread.
+
+    A context manager: left without an exception it writes the package, left with one it leaves the
+    target as it was.
+
+    A module that code or a pickle needs is interned (its source goes in), extern (it is imported
+    from the environment that loads the package), mocked (an empty stand-in) or denied (an error).
+    The first pattern that matches decides. For what no pattern matches: modules of installed
+    distributions are extern and locked, all other source is interned; with `strict=True` it is an
+    error. Always extern are the standard library, torch, and what packages are loaded with.
+
+    Args:
+        f: A path, or a binary file that the package is written to at the end.
+        importer: Where modules and the names of objects are looked up: one importer, or several
+            that are asked in order. To package objects that came from a package, list its importer
+            first.
+        debug: Whether errors list every chain that leads to a module, not only the first.
+        strict: Whether no action is taken by default, as in torch.package.
+        name: Name of the package; by default that of the file.
+        version: Its version.
+        progress: Called with the number of bytes just written.
+
+    Raises:
+        OSError: The target can't be written.
+    """
+
+    def __init__(  # noqa: PLR0913 - torch.package's three, and those that have defaults
+        self,
+        f: str | os.PathLike[str] | BinaryIO,
+        importer: Importer | Sequence[Importer] = sys_importer,
+        debug: bool = False,  # noqa: FBT001, FBT002 - torch.package has it so
+        *,
+        strict: bool = False,
+        name: str | None = None,
+        version: str = "0",
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.debug = debug
+        self.importer: Importer
+        if isinstance(importer, Importer):
+            self.importer = importer
+        elif isinstance(importer, Sequence):
+            self.importer = OrderedImporter(*importer)
+        else:
+            raise TypeError(f"importer is {importer!r}; it is an Importer or a sequence of them")
+        self.name = name or default_name(f)
+        self.version = version
+        self._buffer: BinaryIO | None = None
+        self._folder: str | None = None
+        if isinstance(f, str | os.PathLike):
+            path = Path(f)
+        else:
+            self._buffer = f
+            self._folder = tempfile.mkdtemp(prefix="sesha-")
+            path = Path(self._folder, "package.sesha")
+        self._writer = ContainerWriter(path, progress=progress)
+        self._path = path
+        self._tensors = TensorWriter(self._writer)
+        self._collector = Collector(self.importer, strict=strict)
+        self._hooks: dict[Action, dict[int, ActionHook]] = {
+            Action.EXTERN: {},
+            Action.MOCK: {},
+            Action.INTERN: {},
+        }
+        self._resources: dict[str, str] = {}
+        self._entry_points: dict[str, EntryPoint] = {}
+        self._self_test: SelfTest | None = None
+        self._unique_id = 0
+        self._reduced: dict[int, tuple[Any, tuple[Any, ...]]] = {}
+        self._script_modules: dict[int, tuple[Any, str]] = {}
+        self._closed = False
+
+    # What goes in.
+
+    def save_pickle(
+        self,
+        package: str,
+        resource: str,
+        obj: Any,
+        dependencies: bool = True,  # noqa: FBT001, FBT002 - torch.package has it so
+        pickle_protocol: int = 5,
+    ) -> None:
+        """Saves an object; its tensors and arrays go to a safetensors member beside it.
+
+        What changes in the object afterwards does not change the package. Functions and classes
+        that no module holds (of ``__main__`` or a notebook, lambdas, closures) are saved by value.
+
+        Args:
+            package: The package that the resource lies in, such as ``"my_package.models"``.
+            resource: Its name there, such as ``"model.pkl"``.
+            obj: What is saved.
+            dependencies: Whether the modules that it needs are added too.
+            pickle_protocol: 3, 4 or 5.
+
+        Raises:
+            PickleError: It can't be pickled, or objects in it come from elsewhere than `importer`.
+            ValueError: The protocol is another, or the resource no plain file name.
+        """
+        if pickle_protocol not in {3, 4, 5}:
+            raise ValueError(f"pickle_protocol is {pickle_protocol}; it is 3, 4 or 5")
+        member = self._member(package, resource)
+        node = f"<{package}.{resource}>"
+        try:
+            with self._tensors.group(f"{member}.safetensors") as tensors:
+                pickled = pickling.dump(
+                    obj,
+                    tensors=tensors,
+                    exporter=self,
+                    importer=self.importer,
+                    protocol=pickle_protocol,
+                )
+        except PickleError as error:
+            raise PickleError(f"{node}: {error}") from error.__cause__
+        self._collector.add_pickle(node)
+        if dependencies:
+            self._add_needs(node, pickled)
+        self._add(member, pickled.data, "pickle")
+
+    def save_module(
+        self,
+        module_name: str,
+        dependencies: bool = True,  # noqa: FBT001, FBT002 - torch.package has it so
+    ) -> None:
+        """Saves a module's source, whatever the patterns say.
+
+        Raises:
+            TypeError: `module_name` is no string.
+            ModuleNotFoundError: There is no such module.
+        """
+        if not isinstance(module_name, str):
+            raise TypeError("module_name is not a string; did you mean to pass `__name__`?")
+        self._collector.add_module(module_name, follow=dependencies)
+
+    def save_source_file(
+        self,
+        module_name: str,
+        file_or_directory: str | os.PathLike[str],
+        dependencies: bool = True,  # noqa: FBT001, FBT002 - torch.package has it so
+    ) -> None:
+        """Saves a file, or all ``.py`` files of a folder, as a module or package.
+
+        Raises:
+            OSError: A file can't be read.
+        """
+        path = Path(file_or_directory)
+        if not path.is_dir():
+            self.save_source_string(
+                module_name, _read_source(path), path.name == "__init__.py", dependencies
+            )
+            return
+        found = []
+        for file in sorted(path.rglob("*.py")):
+            parts = file.relative_to(path).with_suffix("").parts
+            is_package = parts[-1] == "__init__"
+            name = ".".join([module_name, *(parts[:-1] if is_package else parts)])
+            found.append((name, _read_source(file), is_package))
+        # All first: the imports among them must not be looked up elsewhere.
+        for name, source, is_package in found:
+            self._collector.add_source(name, source, is_package=is_package, follow=False)
+        for name, source, is_package in found:
+            self._collector.add_source(name, source, is_package=is_package, follow=dependencies)
+
+    def save_source_string(
+        self,
+        module_name: str,
+        src: str,
+        is_package: bool = False,  # noqa: FBT001, FBT002 - torch.package has it so
+        dependencies: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Saves source as a module.
+
+        Args:
+            module_name: Absolute name, such as ``"my_package.models"``.
+            src: Its source.
+            is_package: Whether it can hold submodules and resources.
+            dependencies: Whether the modules that it imports are added too.
+        """
+        name = mangling.demangle(module_name)
+        self._collector.add_source(name, src, is_package=is_package, follow=dependencies)
+
+    def save_text(self, package: str, resource: str, text: str) -> None:
+        """Saves a text resource, as UTF-8."""
+        self._add(self._member(package, resource), text.encode(), "text")
+
+    def save_binary(self, package: str, resource: str, binary: bytes) -> None:
+        """Saves a resource of bytes."""
+        self._add(self._member(package, resource), binary, "binary")
+
+    def add_dependency(
+        self,
+        module_name: str,
+        dependencies: bool = True,  # noqa: FBT001, FBT002 - torch.package has it so
+    ) -> None:
+        """Adds a module as if packaged code had imported it: the patterns decide what is done."""
+        self._collector.need(None, module_name, follow=dependencies)
+
+    def add_seen_import(self, importer: str, module: str, members: Sequence[str] = ()) -> None:
+        """Adds an import that a run has shown (`tracing.observe`).
+
+        Args:
+            importer: The module or pickle whose code asked for it.
+            module: What it asked for.
+            members: What it took from there: objects, or modules below.
+        """
+        self._collector.need_seen(importer, module, members)
+
+    def add_entry_point(self, name: str, package: str, resource: str) -> None:
+        """Names a saved object, so that it is found without knowing where it lies."""
+        self._entry_points[name] = EntryPoint(name, package, resource)
+
+    def set_self_test(
+        self, entry_point: str, package: str, inputs: str, outputs: str, tolerance: str = "0"
+    ) -> None:
+        """Names the saved example: two pickles of `package`, for an entry point."""
+        self._self_test = SelfTest(
+            entry_point, self._member(package, inputs), self._member(package, outputs), tolerance
+        )
+
+    # What becomes of modules.
+
+    def intern(
+        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
+    ) -> None:
+        """Has the modules that globs match go in, and what they need be looked at.
+
+        Args:
+            include: Globs over module names; see `patterns.GlobGroup`.
+            exclude: Globs that take names out again.
+            allow_empty: False makes it an EmptyMatchError if nothing matches until `close`.
+        """
+        self._add_pattern(include, exclude, Action.INTERN, allow_empty=allow_empty)
+
+    def extern(
+        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
+    ) -> None:
+        """Has the modules that globs match be imported where the package is loaded; as `intern`."""
+        self._add_pattern(include, exclude, Action.EXTERN, allow_empty=allow_empty)
+
+    def mock(
+        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
+    ) -> None:
+        """Has stand-ins take the place of the modules that globs match; as `intern`.
+
+        Anything can be imported from a stand-in; using it raises NotImplementedError.
+        """
+        self._add_pattern(include, exclude, Action.MOCK, allow_empty=allow_empty)
+
+    def deny(self, include: GlobPattern, *, exclude: GlobPattern = ()) -> None:
+        """Makes needing the modules that globs match an error; as `intern`."""
+        self._add_pattern(include, exclude, Action.DENY, allow_empty=True)
+
+    def vendor(self, distribution: str) -> None:
+        """Has an installed distribution's modules go in as the user's own do.
+
+        Raises:
+            ValueError: It isn't installed.
+        """
+        self._collector.vendor(distribution)
+
+    def register_intern_hook(self, hook: ActionHook) -> HookHandle:
+        """Has ``hook(exporter, module_name)`` called for each interned module, in `close`."""
+        return HookHandle(self._hooks[Action.INTERN], hook)
+
+    def register_extern_hook(self, hook: ActionHook) -> HookHandle:
+        """Has ``hook(exporter, module_name)`` called for each extern module, in `close`."""
+        return HookHandle(self._hooks[Action.EXTERN], hook)
+
+    def register_mock_hook(self, hook: ActionHook) -> HookHandle:
+        """Has ``hook(exporter, module_name)`` called for each mocked module, in `close`."""
+        return HookHandle(self._hooks[Action.MOCK], hook)
+
+    # What is known.
+
+    @property
+    def dependency_graph(self) -> DependencyGraph[Node]:
+        """What needs what, so far."""
+        return self._collector.graph
+
+    def dependency_graph_string(self) -> str:
+        """The dependency graph as DOT."""
+        return self.dependency_graph.to_dot()
+
+    def interned_modules(self) -> list[str]:
+        """The modules that go in, so far."""
+        return self._with_action(Action.INTERN)
+
+    def externed_modules(self) -> list[str]:
+        """The modules that stay outside, so far."""
+        return self._with_action(Action.EXTERN)
+
+    def mocked_modules(self) -> list[str]:
+        """The modules that stand-ins take the place of, so far."""
+        return self._with_action(Action.MOCK)
+
+    def denied_modules(self) -> list[str]:
+        """The modules that are needed, but denied, so far."""
+        return sorted(
+            name
+            for name, node in self.dependency_graph.nodes.items()
+            if node.error is PackagingErrorReason.DENIED
+        )
+
+    def get_rdeps(self, module_name: str) -> list[str]:
+        """What depends on a module directly."""
+        return self.dependency_graph.get_rdeps(module_name)
+
+    def all_paths(self, src: str, dst: str) -> str:
+        """All chains from one module to another, as DOT."""
+        return self.dependency_graph.all_paths(src, dst)
+
+    def get_unique_id(self) -> str:
+        """A number, as text, that is given out once for this package."""
+        number = self._unique_id
+        self._unique_id += 1
+        return str(number)
+
+    def check(self) -> None:
+        """Raises what `close` would: all problems that are known so far.
+
+        Raises:
+            PackagingError: Dependencies can't be packaged; names each of them and what to add.
+            EmptyMatchError: A pattern that must match something has not.
+        """
+        self._collector.finish()
+        if broken(self.dependency_graph):
+            raise PackagingError(self.dependency_graph, debug=self.debug)
+
+    def close(self) -> Manifest:
+        """Writes the package to its target. Nothing can be added after it.
+
+        Returns:
+            The manifest as written.
+
+        Raises:
+            PackagingError: Dependencies can't be packaged; names each of them and what to add.
+            EmptyMatchError: A pattern that must match something has not.
+            OSError: It can't be written; the target is as it was.
+        """
+        if self._closed:
+            raise PackageError("this package is closed already")
+        try:
+            self.check()
+            self._call_hooks()
+            self.check()
+            modules = self._write_modules()
+            manifest = self._writer.finish(self._manifest(modules))
+            if self._buffer is not None:
+                with self._path.open("rb") as file:
+                    shutil.copyfileobj(file, self._buffer, 1 << 20)
+                self._buffer.flush()
+        finally:
+            self.discard()
+        return manifest
+
+    def discard(self) -> None:
+        """Ends the writing; the target stays as it was unless `close` has returned."""
+        self._closed = True
+        self._writer.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.discard()
+        elif not self._closed:
+            self.close()
+
+    # What the pickler asks for (`pickles.PackagesItself`).
+
+    def reduce_package(self, obj: Any) -> tuple[Any, ...]:
+        """``(function, arguments)`` of an object that has ``__reduce_package__``; asked once."""
+        if id(obj) not in self._reduced:
+            self._reduced[id(obj)] = (obj, tuple(obj.__reduce_package__(self)))
+        return self._reduced[id(obj)][1]
+
+    def save_script_module(self, module: Any) -> str:
+        """Keeps a `torch.jit.ScriptModule` as a member; gives the member's name."""
+        import torch
+
+        if id(module) not in self._script_modules:
+            member = f".data/script_modules/{len(self._script_modules)}.pt"
+            data = io.BytesIO()
+            torch.jit.save(module, data)
+            self._add(member, data.getvalue(), "binary")
+            self._script_modules[id(module)] = (module, member)
+        return self._script_modules[id(module)][1]
+
+    def _add_needs(self, node: str, pickled: pickling.Pickled) -> None:
+        mocked: dict[str, list[str]] = {}
+        for found in pickled.globals:
+            if self._collector.action_by_pattern(found.module) is Action.MOCK:
+                mocked.setdefault(found.module, []).append(found.name)
+            self._collector.need(node, found.module)
+        for name in pickled.modules:
+            self._collector.need(node, name)
+        for name, fields in mocked.items():
+            self._collector.error(
+                name,
+                PackagingErrorReason.MOCKED_BUT_STILL_USED,
+                f"{node} has {', '.join(fields)}",
+            )
+
+    def _add_pattern(
+        self, include: GlobPattern, exclude: GlobPattern, action: Action, *, allow_empty: bool
+    ) -> None:
+        group = GlobGroup(include, exclude=exclude)
+        self._collector.patterns.append(Pattern(group, action, allow_empty))
+
+    def _with_action(self, action: Action) -> list[str]:
+        return sorted(
+            name
+            for name, node in self.dependency_graph.nodes.items()
+            if node.action is action and not node.is_pickle
+        )
+
+    def _member(self, package: str, resource: str) -> str:
+        if "/" in resource or not resource:
+            raise ValueError(f"resource {resource!r} must be a plain file name")
+        package = mangling.demangle(package)
+        return f"{package.replace('.', '/')}/{resource}" if package else resource
+
+    def _add(self, member: str, data: bytes, kind: str) -> None:
+        self._writer.add(member, data)
+        self._resources[member] = kind
+
+    def _call_hooks(self) -> None:
+        # A hook may add modules, which then have their hooks called too.
+        called: set[tuple[Action, str]] = set()
+        while True:
+            due = [
+                (node.action, name)
+                for name, node in self.dependency_graph.nodes.items()
+                if node.action in self._hooks
+                and not node.is_pickle
+                and (node.action, name) not in called
+            ]
+            if not due:
+                return
+            for action, name in due:
+                called.add((action, name))
+                for hook in list(self._hooks[action].values()):
+                    hook(self, name)
+
+    def _write_modules(self) -> list[Module]:
+        sources: dict[str, tuple[str, bool]] = {}
+        for name, node in self.dependency_graph.nodes.items():
+            if node.action is Action.INTERN and node.source is not None:
+                sources[name] = (node.source, node.is_package)
+            elif node.action is Action.MOCK:
+                sources[name] = (mocks.MODULE, node.is_package)
+        if self.mocked_modules() or mocks.IMPLEMENTATION_MODULE in self.dependency_graph:
+            sources[mocks.IMPLEMENTATION_MODULE] = (mocks.IMPLEMENTATION, False)
+        # What lies in a package needs its parents, which are packages even where they are empty.
+        modules = []
+        for name, (source, is_package) in sorted(sources.items()):
+            holds_others = any(other.startswith(f"{name}.") for other in sources)
+            path = name.replace(".", "/")
+            member = f"{path}/__init__.py" if is_package or holds_others else f"{path}.py"
+            self._writer.add(member, source.encode("utf-8", "surrogatepass"))
+            modules.append(Module(name, member, is_package or holds_others))
+        return modules
+
+    def _externs(self) -> tuple[Extern, ...]:
+        required = self._collector.required()
+        found: dict[str, bool] = {}
+        for name, node in self.dependency_graph.nodes.items():
+            if node.action is Action.EXTERN:
+                root = node.extern or name
+                found[root] = found.get(root, False) or name in required
+        return tuple(
+            _locked(root, is_required=is_required) for root, is_required in sorted(found.items())
+        )
+
+    def _manifest(self, modules: list[Module]) -> Manifest:
+        return Manifest(
+            name=self.name,
+            version=self.version,
+            python=_python_range(has_code=self._has_pickled_code()),
+            entry_points=tuple(sorted(self._entry_points.values(), key=lambda point: point.name)),
+            modules=tuple(modules),
+            externs=self._externs(),
+            mocks=tuple(self.mocked_modules()),
+            resources=tuple(
+                Resource(member, kind) for member, kind in sorted(self._resources.items())
+            ),
+            self_test=self._self_test,
+            provenance={
+                "python": platform.python_version(),
+                "platform": sysconfig.get_platform(),
+                "implementation": sys.implementation.name,
+            },
+        )
+
+    def _has_pickled_code(self) -> bool:
+        """Whether functions went in by value: byte code, which is of one version of Python."""
+        return any(
+            "cloudpickle.cloudpickle" in self.dependency_graph.get_deps(name)
+            for name, node in self.dependency_graph.nodes.items()
+            if node.is_pickle
+        )
+
+
+def _python_range(*, has_code: bool) -> PythonRange:
+    if not has_code:
+        return PythonRange()
+    major, minor = sys.version_info[:2]
+    return PythonRange(f"{major}.{minor}", f"{major}.{minor + 1}")
+
+
+def _locked(module: str, *, is_required: bool) -> Extern:
+    # What the code may do without is allowed, but not demanded of who loads the package.
+    if not is_required or distributions.is_standard_library(module):
+        return Extern(module)
+    located = sys_importer.locate(module)
+    owner = distributions.owner(module, located.origin) if located else None
+    if owner is None:
+        return Extern(module)
+    return Extern(module, owner.name, owner.version, owner.record or "")
+
+
+def _read_source(path: Path) -> str:
+    return importlib.util.decode_source(path.read_bytes())
+
+
+def default_name(f: str | os.PathLike[str] | BinaryIO) -> str:
+    """The name of a package after the file that it goes to."""
+    given = f if isinstance(f, str | os.PathLike) else getattr(f, "name", None)
+    stem = Path(given).stem if isinstance(given, str | os.PathLike) else ""
+    name = re.sub(r"[^A-Za-z0-9._+!-]", "-", stem).strip("-._+!")
+    return name or "package"

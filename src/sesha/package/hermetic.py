@@ -1,0 +1,426 @@
+"""The import system that packaged code sees: its own modules and the declared externs.
+
+Packages live inside Python's ordinary import system, under names that begin with their prefix
+(`mangling`). One finder on ``sys.meta_path`` serves those names, so module locks, partly imported
+modules, circular imports, ``sys.modules[__name__]`` and relative imports work as everywhere.
+What differs for packaged code is the ``__import__`` among its builtins, which turns the name in an
+``import`` statement into a packaged one, an extern or an error; ``importlib`` and ``builtins`` are
+given to it with the same rule.
+
+**Guarantees:**
+
+- A module of a package is executed once, whichever threads import it; others wait for it, and a
+  deadlock of circular imports in several threads is resolved as CPython does.
+- Opening, importing and closing different packages in several threads is safe.
+- Code in C that is called by packaged code imports what it needs, as externs' own code does.
+
+**This code assumes:**
+
+- Nobody closes a package while its modules are being imported; that import fails.
+- `PyImport_Import` calls ``__import__`` with an empty list as fromlist, which no ``import``
+  statement does (CPython 3.11 to 3.13).
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import linecache
+import sys
+from dataclasses import dataclass
+from types import CodeType, FrameType, ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sesha.package.errors import HermeticError
+from sesha.package.mangling import demangle, is_mangled, mangle, prefix_of
+from sesha.package.sources import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Facades", "ModuleEntry", "Namespace", "PackageLoader", "close", "register"]
+
+# Under these names packaged code imports the importer that loads it.
+IMPORTER_NAMES = frozenset({"torch_package_importer", "sesha_package_importer"})
+
+
+@dataclass(frozen=True)
+class ModuleEntry:
+    """A module as a package holds it.
+
+    Attributes:
+        member: Name of the member with its source, None for a package without ``__init__``.
+        is_package: Whether it can hold submodules.
+    """
+
+    member: str | None
+    is_package: bool
+
+
+class Namespace(Protocol):
+    """What the import system needs to know of an opened package."""
+
+    @property
+    def prefix(self) -> str:
+        """First segment of its modules' names in ``sys.modules``."""
+
+    @property
+    def label(self) -> str:
+        """How errors name it."""
+
+    @property
+    def location(self) -> str:
+        """Path that ``__file__`` of its modules begins with."""
+
+    @property
+    def table(self) -> Mapping[str, ModuleEntry]:
+        """Its modules by name."""
+
+    @property
+    def importer(self) -> Any:
+        """What packaged code gets for ``import sesha_package_importer``."""
+
+    def read_source(self, member: str) -> bytes:
+        """Source of a module."""
+
+    def is_extern(self, name: str) -> bool:
+        """Whether packaged code may import a module of the outside."""
+
+    def resource_reader(self, name: str) -> Any:
+        """An `importlib.resources.abc.TraversableResources` for a package."""
+
+
+class PackageLoader(importlib.abc.Loader):
+    """Loads the modules of one opened package; what their ``__loader__`` is."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self.facades = Facades(self)
+        self.builtins: dict[str, Any] = {**builtins.__dict__, "__import__": self.import_statement}
+
+    # What importlib calls.
+
+    def find_spec(self, fullname: str) -> importlib.machinery.ModuleSpec | None:
+        """The spec of one of the package's modules under its mangled name."""
+        name = demangle(fullname)
+        entry = self.namespace.table.get(name) if name else ModuleEntry(None, is_package=True)
+        if entry is None:
+            if not self.namespace.is_extern(name):
+                return None
+            # An extern below a packaged parent: `exec_module` puts the real module in its place.
+            return importlib.machinery.ModuleSpec(fullname, self, loader_state=name)
+        location = self.namespace.location
+        origin = f"{location}/{entry.member}" if entry.member else None
+        spec = importlib.machinery.ModuleSpec(
+            fullname, self, origin=origin, is_package=entry.is_package
+        )
+        if origin is not None:
+            spec.has_location = True
+        if spec.submodule_search_locations is not None:
+            folder = name.replace(".", "/")
+            spec.submodule_search_locations.append(f"{location}/{folder}" if folder else location)
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """Leaves the making of a module to importlib."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Executes a module's code among the package's builtins."""
+        spec = module.__spec__
+        if spec is not None and isinstance(spec.loader_state, str):
+            sys.modules[spec.name] = importlib.import_module(spec.loader_state)
+            return
+        variables = module.__dict__
+        variables["__builtins__"] = self.builtins
+        variables["__torch_package__"] = True
+        variables["__sesha_package__"] = self.namespace.label
+        code = self.get_code(module.__name__)
+        if code is not None:
+            linecache.lazycache(code.co_filename, variables)
+            exec(code, variables)  # noqa: S102 - this is what importing is
+
+    # What inspect, linecache, runpy, pkgutil and importlib.resources call.
+
+    def is_package(self, fullname: str) -> bool:
+        """Whether a module of the package is one itself."""
+        name = demangle(fullname)
+        return not name or self._entry(name).is_package
+
+    def get_filename(self, fullname: str) -> str:
+        """``__file__`` of a module; ImportError if it has none."""
+        entry = self._entry(demangle(fullname))
+        if entry.member is None:
+            raise ImportError(f"{fullname} is a folder of modules and has no file", name=fullname)
+        return f"{self.namespace.location}/{entry.member}"
+
+    def get_source(self, fullname: str) -> str | None:
+        """Source of a module, by its mangled or its plain name."""
+        name = demangle(fullname)
+        if not name or (member := self._entry(name).member) is None:
+            return None
+        return importlib.util.decode_source(self.namespace.read_source(member))
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Compiled source of a module; None for a package without ``__init__``."""
+        name = demangle(fullname)
+        if not name or (member := self._entry(name).member) is None:
+            return None
+        return compile(
+            self.namespace.read_source(member),
+            f"{self.namespace.location}/{member}",
+            "exec",
+            dont_inherit=True,
+        )
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        """What `importlib.resources` reads a package's files with."""
+        name = demangle(fullname)
+        if name and not self._entry(name).is_package:
+            return None
+        return self.namespace.resource_reader(name)
+
+    def _entry(self, name: str) -> ModuleEntry:
+        entry = self.namespace.table.get(name)
+        if entry is None:
+            raise ImportError(f"{self.namespace.label} has no module {name!r}", name=name)
+        return entry
+
+    # What packaged code calls.
+
+    def import_statement(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002 - the signature of __import__
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        """``__import__`` of packaged code.
+
+        Raises:
+            HermeticError: The module is neither in the package nor a declared extern.
+        """
+        caller = sys._getframe(1)  # noqa: SLF001 - the importing line
+        if level > 0:
+            return self._import_relative(name, globals or {}, fromlist, level, caller)
+        if name in IMPORTER_NAMES:
+            return self.namespace.importer
+        if self._is_packaged(name):
+            module = self._import_own(name, caller)
+            if fromlist:
+                return self._with_members(module, name, fromlist, caller)
+            return module if is_mangled(name) else self._own_module(name.partition(".")[0])
+        if not self.namespace.is_extern(name) and not _called_from_c(caller, fromlist, globals):
+            raise self._refusal(name, caller)
+        module = builtins.__import__(name, globals, locals, fromlist or (), 0)
+        return self.facades.of(module)
+
+    def import_module(self, name: str, package: str | None = None) -> Any:
+        """`importlib.import_module` of packaged code, and the importer's own way to a module."""
+        return self.import_for(name, package, sys._getframe(1))  # noqa: SLF001 - the importing line
+
+    def import_for(self, name: str, package: str | None, caller: FrameType | None) -> Any:
+        """Imports on behalf of a frame, which errors then name."""
+        level = len(name) - len(name.lstrip("."))
+        if level:
+            if not package:
+                raise TypeError(
+                    f"the 'package' argument is required to import {name!r} relative to it"
+                )
+            name = resolve(name[level:], demangle(package), level)
+        elif prefix_of(name) == self.namespace.prefix:
+            name = demangle(name)
+        if name in IMPORTER_NAMES:
+            return self.namespace.importer
+        if self._is_packaged(name):
+            return self._import_own(name, caller)
+        if is_mangled(name) or self.namespace.is_extern(name):
+            return self.facades.of(importlib.import_module(name))
+        raise self._refusal(name, caller)
+
+    def find_for(self, name: str, package: str | None = None) -> Any:
+        """`importlib.util.find_spec` of packaged code."""
+        level = len(name) - len(name.lstrip("."))
+        if level:
+            name = resolve(name[level:], demangle(package or ""), level)
+        name = demangle(name) if prefix_of(name) == self.namespace.prefix else name
+        if self._is_packaged(name):
+            return importlib.util.find_spec(mangle(self.namespace.prefix, name))
+        return importlib.util.find_spec(name) if self.namespace.is_extern(name) else None
+
+    def _is_packaged(self, name: str) -> bool:
+        if prefix_of(name) == self.namespace.prefix:
+            return True
+        table = self.namespace.table
+        return name in table or (
+            name.partition(".")[0] in table and not self.namespace.is_extern(name)
+        )
+
+    def _own_module(self, name: str) -> ModuleType:
+        return sys.modules[mangle(self.namespace.prefix, name)]
+
+    def _import_own(self, name: str, caller: FrameType | None) -> ModuleType:
+        mangled = name if is_mangled(name) else mangle(self.namespace.prefix, name)
+        try:
+            return importlib.import_module(mangled)
+        except ModuleNotFoundError as error:
+            if isinstance(error, HermeticError) or not self._is_mine(error.name):
+                raise
+            raise self._refusal(demangle(error.name or ""), caller) from None
+
+    def _import_relative(
+        self,
+        name: str,
+        variables: Mapping[str, Any],
+        fromlist: Sequence[str] | None,
+        level: int,
+        caller: FrameType,
+    ) -> Any:
+        package = variables.get("__package__")
+        if package is None:
+            package = str(variables.get("__name__", ""))
+            package = package if "__path__" in variables else package.rpartition(".")[0]
+        absolute = resolve(name, demangle(package), level)
+        if not absolute:
+            raise ImportError("attempted relative import beyond top-level package")
+        module = self._import_own(absolute, caller)
+        return self._with_members(module, absolute, fromlist, caller) if fromlist else module
+
+    def _with_members(
+        self, module: ModuleType, name: str, members: Sequence[str], caller: FrameType
+    ) -> ModuleType:
+        """Imports those of a package's members that are modules, as ``from x import y`` does."""
+        if not hasattr(module, "__path__"):
+            return module
+        names = list(members)
+        if "*" in names:
+            names.remove("*")
+            names.extend(str(each) for each in getattr(module, "__all__", ()))
+        for member in names:
+            if hasattr(module, member):
+                continue
+            full = f"{demangle(name)}.{member}"
+            if full in self.namespace.table or self.namespace.is_extern(full):
+                self._import_own(full, caller)
+        return module
+
+    def _is_mine(self, name: str | None) -> bool:
+        return name is not None and prefix_of(name) == self.namespace.prefix
+
+    def _refusal(self, name: str, caller: FrameType | None) -> HermeticError:
+        where = ""
+        if caller is not None:
+            where = f" (imported by {caller.f_code.co_filename}, line {caller.f_lineno})"
+        return HermeticError(
+            f"{self.namespace.label} has no module {name!r} and doesn't declare it as an "
+            f"extern{where}; pack it again with that module interned or extern",
+            name=name,
+        )
+
+
+def _called_from_c(
+    caller: FrameType, fromlist: Sequence[str] | None, variables: Mapping[str, Any] | None
+) -> bool:
+    # PyImport_Import, in an extension that packaged code called.
+    return (
+        type(fromlist) is list
+        and not fromlist
+        and variables is caller.f_globals
+        and "__import__" not in caller.f_code.co_names
+    )
+
+
+class Facades:
+    """Modules of the standard library that import by name, as packaged code gets them.
+
+    Each stands before the real module, which is not changed: other code in the process goes on to
+    see that one.
+    """
+
+    def __init__(self, loader: PackageLoader) -> None:
+        util = _Facade(importlib.util, {"find_spec": loader.find_for})
+        self._by_name = {
+            "importlib": _Facade(
+                importlib,
+                {
+                    "import_module": _import_module(loader),
+                    "__import__": loader.import_statement,
+                    "util": util,
+                },
+            ),
+            "importlib.util": util,
+            "builtins": _Facade(builtins, {"__import__": loader.import_statement}),
+        }
+
+    def of(self, module: Any) -> Any:
+        """The facade of a module, or the module itself if it needs none."""
+        facade = self._by_name.get(getattr(module, "__name__", ""))
+        return facade if facade is not None and facade.real is module else module
+
+
+class _Facade(ModuleType):
+    def __init__(self, real: ModuleType, instead: Mapping[str, Any]) -> None:
+        super().__init__(real.__name__, real.__doc__)
+        self.__dict__.update(instead, real=real)
+        self.__spec__ = real.__spec__
+        self.__loader__ = real.__loader__
+        if hasattr(real, "__path__"):
+            self.__path__ = real.__path__
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["real"], name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.__dict__["real"])
+
+
+def _import_module(loader: PackageLoader) -> Callable[..., Any]:
+    def import_module(name: str, package: str | None = None) -> Any:
+        """`importlib.import_module`, within the package and its externs."""
+        return loader.import_for(name, package, sys._getframe(1))  # noqa: SLF001 - the importing line
+
+    return import_module
+
+
+class _PackageFinder:
+    """Finds the modules of all opened packages of this interpreter, by their prefix."""
+
+    def __init__(self) -> None:
+        self.loaders: dict[str, PackageLoader] = {}
+
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        del path, target
+        loader = self.loaders.get(prefix_of(fullname) or "")
+        return loader.find_spec(fullname) if loader is not None else None
+
+    def invalidate_caches(self) -> None:
+        """Nothing is cached: an archive does not change while it is open."""
+
+
+_finder = _PackageFinder()
+
+
+def register(loader: PackageLoader) -> None:
+    """Makes a package's modules importable under their mangled names."""
+    _finder.loaders[loader.namespace.prefix] = loader
+    if _finder not in sys.meta_path:
+        # First: a package's path lies in a zip, which zipimport would read too, with no rules.
+        sys.meta_path.insert(0, _finder)
+    importlib.import_module(loader.namespace.prefix)
+
+
+def close(loader: PackageLoader) -> None:
+    """Takes a package's modules out of the import system; objects of theirs live on."""
+    prefix = loader.namespace.prefix
+    _finder.loaders.pop(prefix, None)
+    for name in [name for name in sys.modules if prefix_of(name) == prefix]:
+        module = sys.modules.pop(name, None)
+        file = getattr(module, "__file__", None)
+        if file is not None and getattr(module, "__loader__", None) is loader:
+            linecache.cache.pop(file, None)
