@@ -61,6 +61,8 @@ _NONE32 = 0xFFFFFFFF
 _UTF8 = 0x0800
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _STORED = 0
+# What a reader must know: 4.5, which has zip64.
+_VERSION = 45
 _UNIX = 3
 _DOS_FOLDER = 0x10
 
@@ -197,7 +199,7 @@ def _entries(directory: bytes, count: int) -> Iterator[_Entry]:
         if position + _CENTRAL.size > len(directory):
             raise MemberRangeError("the zip's directory ends before its last entry")
         fields = _CENTRAL.unpack_from(directory, position)
-        (signature, made_by, _, flags, method, _, _, crc, compressed, size) = fields[:10]
+        (signature, made_by, needed, flags, method, _, _, crc, compressed, size) = fields[:10]
         (name_size, extra_size, comment_size, disk, _, attributes, header) = fields[10:]
         if signature != _CENTRAL_SIGNATURE:
             raise MemberError("the zip's directory is damaged: an entry lacks its signature")
@@ -209,7 +211,7 @@ def _entries(directory: bytes, count: int) -> Iterator[_Entry]:
         name = _decoded(raw, flags)
         extra = directory[position + name_size : end - comment_size]
         position = end
-        _check_kind(name, made_by, flags, method, attributes)
+        _check_kind(name, made_by, needed, flags, method, attributes)
         if comment_size or disk not in (0, _NONE16):
             raise MemberError(f"the member {names.shown(name)} has a comment or is on another disk")
         if _NONE32 in (size, compressed, header):
@@ -235,7 +237,9 @@ def _decoded(raw: bytes, flags: int) -> str:
         raise MemberNameError(f"the member name {raw[:100]!r} is not UTF-8") from error
 
 
-def _check_kind(name: str, made_by: int, flags: int, method: int, attributes: int) -> None:
+def _check_kind(  # noqa: PLR0913,PLR0917 - the fields of one entry
+    name: str, made_by: int, needed: int, flags: int, method: int, attributes: int
+) -> None:
     mode = attributes >> 16
     what = None
     if flags & _ENCRYPTED:
@@ -244,6 +248,8 @@ def _check_kind(name: str, made_by: int, flags: int, method: int, attributes: in
         what = f"has the flags {flags:#06x}, where a package has none but UTF-8 (0x0800)"
     elif method != _STORED:
         what = f"is compressed (method {method}); a package's members are stored as they are"
+    elif needed > _VERSION:
+        what = f"needs version {needed / 10:g} of zip to be read; a package needs 4.5"
     elif made_by >> 8 not in (0, _UNIX):
         what = "was written on a system whose file modes are unknown"
     elif name.endswith("/") or attributes & _DOS_FOLDER or stat.S_ISDIR(mode):
@@ -277,15 +283,17 @@ def _member(descriptor: int, entry: _Entry, limit: int) -> Member:
     if entry.header + fixed > limit:
         raise MemberRangeError(f"the member {shown} starts beyond the zip's members")
     head = _exactly(descriptor, entry.header, fixed)
-    signature, _, flags, method, _, _, crc, compressed, size, name_size, extra_size = (
+    signature, needed, flags, method, _, _, crc, compressed, size, name_size, extra_size = (
         _LOCAL.unpack_from(head)
     )
     if signature != _LOCAL_SIGNATURE:
         raise MemberRangeError(
             f"there is no member at byte {entry.header}, where {shown} should be"
         )
-    if (flags, method, crc) != (entry.flags, _STORED, entry.crc) or (
-        name_size != len(entry.raw_name) or head[_LOCAL.size :] != entry.raw_name
+    if (
+        needed > _VERSION
+        or (flags, method, crc) != (entry.flags, _STORED, entry.crc)
+        or (name_size != len(entry.raw_name) or head[_LOCAL.size :] != entry.raw_name)
     ):
         raise MemberError(f"the two headers of the member {shown} contradict each other")
     offset = entry.header + fixed + extra_size

@@ -2,13 +2,14 @@
 
 A name is JSON: `"torch.float32"`; `"ml_dtypes.bfloat16"`; numpy's own string such as `"<f4"`,
 `"<M8[ns]"` or `"|S5"`; for a sub-array `[base, [2, 3]]`; for a record `{"names": …, "formats": …,
-"offsets": …, "itemsize": …, "aligned": …}`. Reading makes no dtype that holds Python objects.
+"offsets": …, "titles": …, "itemsize": …, "aligned": …}`. Reading makes no dtype that holds Python
+objects.
 """
 
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sesha.package.canonical import Json
 from sesha.package.errors import PackError, TensorsError
@@ -90,12 +91,20 @@ def numpy_name(dtype: "np.dtype[Any]") -> Json:
             "names": [*dtype.names],
             "formats": [numpy_name(field[0]) for field in fields],
             "offsets": [field[1] for field in fields],
+            "titles": [_title(field) for field in fields],
             "itemsize": dtype.itemsize,
             "aligned": dtype.isalignedstruct,
         }
     if not _NUMPY_NAME.fullmatch(dtype.str) or dtype.hasobject:
         raise PackError(f"an array of dtype {dtype} can't be kept as a member of a package")
     return dtype.str
+
+
+def _title(field: tuple[Any, ...]) -> Json:
+    title = field[2] if len(field) > 2 else None  # noqa: PLR2004 - dtype, offset, title
+    if title is None or isinstance(title, str):
+        return title
+    raise PackError(f"a field's title is {title!r}; only strings can be kept")
 
 
 def torch_dtype(name: str) -> "torch.dtype":
@@ -138,12 +147,16 @@ def _ml_dtype(name: str) -> "np.dtype[Any]":
     try:
         import ml_dtypes  # noqa: PLC0415 - only for arrays of its types
 
-        return cast("np.dtype[Any]", np.dtype(getattr(ml_dtypes, name)))
+        dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     except (ImportError, AttributeError, TypeError) as error:
         raise TensorsError(
             f"the package has arrays of dtype ml_dtypes.{name}, which this Python lacks: "
             "pip install --upgrade ml-dtypes"
         ) from error
+    # numpy makes a dtype of Python objects of any other class, such as ml_dtypes.finfo.
+    if dtype.type.__module__ != "ml_dtypes":
+        raise TensorsError(f"ml_dtypes.{name} is no dtype")
+    return dtype
 
 
 def _specification(name: Json, depth: int) -> Any:  # noqa: ANN401 - numpy has no type for it
@@ -161,18 +174,21 @@ def _specification(name: Json, depth: int) -> Any:  # noqa: ANN401 - numpy has n
             "names": list(names),
             "formats": list(formats),
             "offsets": list(offsets),
+            "titles": list(titles),
             "itemsize": int(itemsize),
             "aligned": bool(aligned),
         } if (
-            len(names) == len(formats) == len(offsets) <= _MAX_FIELDS
+            len(names) == len(formats) == len(offsets) == len(titles) <= _MAX_FIELDS
             and all(isinstance(field, str) for field in names)
             and all(_is_size(offset) for offset in offsets)
+            and all(title is None or isinstance(title, str) for title in titles)
             and _is_size(itemsize)
         ):
             return {
                 "names": names,
                 "formats": [_specification(form, depth + 1) for form in formats],
                 "offsets": offsets,
+                "titles": titles,
                 "itemsize": itemsize,
                 "aligned": aligned,
             }

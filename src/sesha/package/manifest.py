@@ -323,8 +323,8 @@ class _Object:
         return tuple(result)
 
     def done(self, others: "set[str] | frozenset[str]" = frozenset()) -> None:
-        for key in self._value.keys() - self._taken - others:
-            self._fail(ascii(key)[1:81], "it is not a key that is known here")
+        for key in sorted(self._value.keys() - self._taken - others):
+            self._fail(ascii(key[:80])[1:-1], "it is not a key that is known here")
 
 
 def _python(value: _Object) -> PythonRange:

@@ -22,7 +22,7 @@ MAX_NAME = 1024  # bytes
 MAX_SEGMENT = 255  # bytes, the limit of the usual file systems
 MAX_DEPTH = 32  # segments; bounds what `check_all` remembers of a name
 
-_FORBIDDEN = frozenset("\\:\x7f") | frozenset(map(chr, range(32)))
+_FORBIDDEN = frozenset("\\:") | frozenset(map(chr, [*range(32), *range(0x7F, 0xA0)]))
 
 
 def problem_with(name: str) -> str | None:

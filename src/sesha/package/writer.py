@@ -204,7 +204,7 @@ class ContainerWriter:
 
 
 class _Sink:
-    """The file as `zipfile` sees it; once discarded, it swallows what is written."""
+    """The file as `zipfile` sees it; once discarded, what is written only moves its position."""
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None] | None) -> None:
         self._file: BinaryIO | None = file
@@ -212,26 +212,25 @@ class _Sink:
         self._position = 0
 
     def discard(self) -> None:
-        if self._file is not None:
-            # zipfile goes on to compute with positions, which must not run backwards.
-            self._position = 0 if self._file.closed else self._file.tell()
-            self._file = None
+        self._file = None
 
     def write(self, data: bytes | memoryview) -> int:
         size = memoryview(data).nbytes
-        if self._file is None:
-            self._position += size
-            return size
-        self._file.write(data)
-        if self._progress is not None:
-            self._progress(size)
+        if self._file is not None:
+            self._file.write(data)
+            if self._progress is not None:
+                self._progress(size)
+        self._position += size
         return size
 
     def tell(self) -> int:
-        return self._position if self._file is None else self._file.tell()
+        return self._position
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._position if self._file is None else self._file.seek(offset, whence)
+    def seek(self, offset: int) -> int:
+        if self._file is not None:
+            self._file.seek(offset)
+        self._position = offset
+        return offset
 
     def flush(self) -> None:
         if self._file is not None:
