@@ -2,11 +2,13 @@
 
 **Guarantees:**
 
-- A call reaches an interpreter only after it has been prepared: its output marked, modules preloaded
+- A call reaches an interpreter only after it has been prepared: its output marked, modules
+preloaded
   and registered, the initializer run. That holds for replacements too.
 - An interpreter is stopped exactly once, after the last call in it is over, or never if it died.
 - Once `finish` has returned, the pool's interpreters, workers and starters are gone.
-- Nothing here refers to the `Pool`, so that an unreferenced pool can be collected while calls of it run.
+- Nothing here refers to the `Pool`, so that an unreferenced pool can be collected while calls of it
+run.
 
 **This code assumes:** that `on_death` may be called by any thread, and `abandon` by the garbage
 collector: both take no lock that their thread could not already hold, and wait for nothing.
@@ -88,9 +90,11 @@ class Lifecycle:
         """Start that many interpreters side by side; all or none.
 
         Raises:
-            InterpreterStartError: One could not be started or prepared; the others have been stopped.
+            InterpreterStartError: One could not be started or prepared; the others have been
+            stopped.
         """
-        # Found once and kept; not by several threads at a time, since sysconfig fills its table without a lock.
+        # Found once and kept; not by several threads at a time, since sysconfig fills its table
+        # without a lock.
         interpreters.python_library()
         failures: list[BaseException] = []
         threads = [
@@ -182,7 +186,7 @@ class Lifecycle:
             _native.stop_interpreter(index)
 
     def do_everywhere(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
-        """Call a function of `sesha.runtime` in each interpreter, and in all that are started later.
+        """Call a function of `sesha.runtime` in each interpreter, and in later ones.
 
         It needs no free slot. A later call with the same key takes this one's place.
         """
@@ -203,7 +207,7 @@ class Lifecycle:
                 self.dispatcher.call_beside(index, function, arguments, {})
 
     def forget_replica(self, number: int) -> None:
-        """Free the copies of a replica. May be called by the garbage collector, so it goes on elsewhere."""
+        """Free the copies of a replica, in the background: this may be the garbage collector."""
         if self.dispatcher.forked or self._closing.begun:
             return
         with contextlib.suppress(RuntimeError):
@@ -263,8 +267,10 @@ class Lifecycle:
                     self._start_and_admit()
                 except PoolClosed:
                     return
-                except Exception:
-                    _log.exception("no interpreter could be started in place of %d, which died", index)
+                except Exception:  # noqa: BLE001 - it is logged, and tried again
+                    _log.exception(
+                        "no interpreter could be started in place of %d, which died", index
+                    )
                 else:
                     return
             self._break_if_empty()
@@ -341,11 +347,12 @@ class Lifecycle:
     def finish_in_background(self) -> None:
         """Like `finish`, in a thread of its own."""
         _pools.add(self)
-        # Not threading.Thread, whose locks the interrupted code may hold if this is the garbage collector.
+        # Not threading.Thread, whose locks the interrupted code may hold if this is the garbage
+        # collector.
         _thread.start_new_thread(self.finish, ())
 
     def abandon(self) -> None:
-        """End the pool because nobody refers to it any more; calls that were submitted still run."""
+        """End the pool that nobody refers to any more; calls that were submitted still run."""
         if self.dispatcher.forked or self._closing.begun:
             return
         self.close(cancel_pending=False)
@@ -373,7 +380,8 @@ def _finish_calls_at_exit() -> None:
 def _finish_at_exit() -> None:
     """End the interpreters in order: their own functions for exit run, files are flushed.
 
-    By now only daemon threads can still be inside; Python doesn't wait for those, and neither does this.
+    By now only daemon threads can still be inside; Python doesn't wait for those, and neither does
+    this.
     """
     for pool in list(_pools):
         if not pool.dispatcher.forked:

@@ -19,13 +19,14 @@ _CALL = "sesha.runtime.payload:call"
 class Replica:
     """An object of which each interpreter of a pool has a copy of its own.
 
-    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it is first used
-    there, so do interpreters that are started later. Arrays and tensors are the same memory for all copies, the
-    host's object included; everything else is separate, so what a call changes in its copy is seen by later
-    calls in the same interpreter only.
+    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it
+    is first used there, so do interpreters that are started later. Arrays and tensors are the same
+    memory for all copies, the host's object included; everything else is separate, so what a call
+    changes in its copy is seen by later calls in the same interpreter only.
 
-    ``replica(…)``, `submit` and `acall` call the object; ``replica.method("encode")`` is a callable for one of its methods,
-    which has `submit` and `acall` too. The copies go with `unload`, or when the replica is no longer referred to.
+    ``replica(…)``, `submit` and `acall` call the object; ``replica.method("encode")`` is a callable
+    for one of its methods, which has `submit` and `acall` too. The copies go with `unload`, or when
+    the replica is no longer referred to.
 
     Thread safety: every method may be called by any thread.
     """
@@ -35,7 +36,9 @@ class Replica:
         self._pool = pool
         lifecycle = pool._lifecycle
         lifecycle.do_everywhere(
-            f"replica {self._number}", "sesha.runtime.payload:hold", (self._number, payload.pack(obj))
+            f"replica {self._number}",
+            "sesha.runtime.payload:hold",
+            (self._number, payload.pack(obj)),
         )
         self._unload = weakref.finalize(self, lifecycle.forget_replica, self._number)
         self._unload.atexit = False

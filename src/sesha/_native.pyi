@@ -1,0 +1,126 @@
+# The extension module: what Python sees of the native side.
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, Self, TypeVar, final, overload
+
+from sesha.runtime.futures import CallFuture
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+__file__: str
+
+# Starting and ending interpreters (native/binding/boot.cpp).
+def start_interpreter(libpython: str, binding: str, options: dict[str, Any], /) -> int: ...
+def stop_interpreter(index: int, /) -> None: ...
+
+# Calls (native/binding/dispatcher.cpp, pool.cpp, hold.cpp, task.cpp).
+def call_interpreter(
+    index: int, fn: Callable[..., object] | str, args: tuple[Any, ...], /
+) -> Any: ...
+def current_interpreter() -> int: ...
+
+class Dispatcher:
+    forked: bool
+    def __new__(
+        cls, queue_limit: int | None = None, on_death: Callable[[int], object] | None = None
+    ) -> Self: ...
+    def add(self, interpreter: int, threads: int, /) -> tuple[object, ...]: ...
+    def remove(self, interpreter: int, /) -> bool: ...
+    def break_up(self) -> None: ...
+    def close(self, cancel_pending: bool, /) -> None: ...
+    def drain(self, timeout: float | None, /) -> bool: ...
+    def acquire(self, timeout: float | None, /) -> Hold: ...
+    def submit(
+        self,
+        future: CallFuture[Any],
+        interpreter: int | None,
+        unbounded: bool,
+        fn: Callable[..., object] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        /,
+    ) -> Task: ...
+    def work(self, slot: object, /) -> None: ...
+    def call_beside(
+        self,
+        interpreter: int,
+        fn: Callable[..., object] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        /,
+    ) -> Any: ...
+    def statistics(self) -> dict[str, int]: ...
+
+class PoolBase:
+    def __init__(self, dispatcher: Dispatcher) -> None: ...
+    @overload
+    def run(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T: ...
+    @overload
+    def run(self, fn: str, /, *args: Any, **kwargs: Any) -> Any: ...
+    def _run_within(
+        self, timeout: float | None, fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any
+    ) -> Any: ...
+
+@final
+class Hold:
+    interpreter: int
+    released: bool
+    def run(self, fn: Callable[..., Any] | str | Handle, /, *args: Any, **kwargs: Any) -> Any: ...
+    def keep(
+        self, fn: Callable[..., Any] | str | Handle, /, *args: Any, **kwargs: Any
+    ) -> Handle: ...
+    def release(self) -> None: ...
+
+@final
+class Task:
+    state: str
+    def cancel(self) -> bool: ...
+
+# Values (native/binding/values.cpp and its neighbours).
+class Handle:
+    interpreter: int
+    token: int
+    closed: bool
+    def __init__(self, other: Handle, /) -> None: ...
+    def close(self) -> None: ...
+
+class Lease: ...
+
+class Message:
+    size: int
+    leases: int
+    target: int | None
+
+class Tensor:
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+    device: tuple[int, int]
+    readonly: bool
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+def encode_call(
+    fn: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+    *,
+    keep: bool = False,
+) -> Message: ...
+def encode_value(value: Any, /) -> Message: ...
+def decode(message: Message, /) -> Any: ...
+def serve(message: Message, /) -> Message: ...
+def received(part: int, /) -> Any: ...
+def is_part(value: Any, /) -> Any: ...
+def drain() -> int: ...
+def live_leases() -> int: ...
+def use_exchange_api(use: bool, /) -> Any: ...
