@@ -64,7 +64,7 @@ def test_call_keeps_and_run_copies(pool: Pool) -> None:
     with pool.session() as session:
         kept = session.call(sorted, [3, 1, 2])
         assert session.run("builtins:len", kept) == 3
-        assert session.run(sorted, kept, reverse=True) == [3, 2, 1]
+        assert session.run("builtins:sorted", kept, reverse=True) == [3, 2, 1]
         assert session.reference({"a": 1})["a"].get() == 1
 
 

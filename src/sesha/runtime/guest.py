@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def identity(value: T) -> T:
-    """Return the value: copies what a reference stands for, or leaves a copy of an argument here."""
+    """Return the value: copies what a reference stands for, or leaves an argument here."""
     return value
 
 
@@ -94,9 +94,9 @@ def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
 def become_main_thread() -> None:
     """Make the calling thread the one that Python's end takes for the main thread.
 
-    `threading` gives that name to the thread in which the interpreter was started, which is over by now; it
-    would be waited for until it gives a lock back.
+    `threading` gives that name to the thread in which the interpreter was started, which is over by
+    now; it would be waited for until it gives a lock back.
     """
     import threading
 
-    threading.main_thread()._ident = threading.get_ident()  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way
+    threading.main_thread()._ident = threading.get_ident()  # type: ignore[attr-defined]

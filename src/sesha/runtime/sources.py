@@ -35,10 +35,9 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         """Return the spec of a registered module, or of a package that only holds some."""
         del path, target
         is_package = self.is_package(fullname)
-        if fullname not in self.sources:
-            # A parent that exists elsewhere stays what it is.
-            if not is_package or self._exists_elsewhere(fullname):
-                return None
+        # A parent that exists elsewhere stays what it is.
+        if fullname not in self.sources and (not is_package or self._exists_elsewhere(fullname)):
+            return None
         return importlib.util.spec_from_loader(
             fullname, self, origin=self.get_filename(fullname), is_package=is_package
         )
@@ -57,7 +56,9 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the source."""
-        return compile(self.get_source(fullname), self.get_filename(fullname), "exec", dont_inherit=True)
+        return compile(
+            self.get_source(fullname), self.get_filename(fullname), "exec", dont_inherit=True
+        )
 
     def _exists_elsewhere(self, fullname: str) -> bool:
         if "." in fullname:
@@ -70,7 +71,7 @@ _finder = SourceFinder()
 
 
 def register(sources: Mapping[str, str]) -> None:
-    """Make modules importable here. One that was imported before stays as it is until it is reloaded."""
+    """Make modules importable here; one that was imported before stays until it is reloaded."""
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
     _finder.sources.update(sources)
