@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SOURCES = "__sesha_sources__"
+"""Where a session's namespace keeps the sources that ran in it."""
+
 
 def identity(value: T) -> T:
     """Return the value: copies what a reference stands for, or leaves an argument here."""
@@ -50,9 +53,11 @@ def new_namespace() -> dict[str, Any]:
 
 def execute(namespace: dict[str, Any], source: str, filename: str) -> None:
     """Run statements; tracebacks show their lines."""
-    from sesha.runtime.sources import remember_lines
+    from sesha.runtime.sources import RememberedSources
 
-    remember_lines(filename, source)
+    remembered = namespace.setdefault(_SOURCES, RememberedSources())
+    if isinstance(remembered, RememberedSources):  # a source may bind any name
+        remembered.add(filename, source)
     exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - it is what a session is for
 
 

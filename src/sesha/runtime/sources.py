@@ -20,6 +20,27 @@ def remember_lines(filename: str, source: str) -> None:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
 
 
+class RememberedSources:
+    """The sources that ran in one namespace, which holds this: remembered for as long as it lives.
+
+    Functions that they defined hold the namespace too, so tracebacks of those show their lines.
+    """
+
+    def __init__(self) -> None:
+        self._filenames: list[str] = []
+
+    def add(self, filename: str, source: str) -> None:
+        """Remember one more."""
+        self._filenames.append(filename)
+        remember_lines(filename, source)
+
+    def __del__(self) -> None:
+        # Also at the interpreter's end, when modules may be empty by now.
+        cache = getattr(linecache, "cache", {})
+        for filename in self._filenames:
+            cache.pop(filename, None)
+
+
 class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Finds and loads registered modules, before anything on ``sys.path``."""
 
