@@ -11,11 +11,15 @@ numpy = pytest.importorskip("numpy")
 
 @dataclasses.dataclass
 class Point:
+    """Is compared field by field."""
+
     x: float
     tags: list[str]
 
 
 class Bag:
+    """Is compared by its attributes."""
+
     def __init__(self, v: Any) -> None:
         self.v = v
 

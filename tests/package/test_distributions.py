@@ -68,7 +68,8 @@ def test_editable_code_is_the_users_own(installed: Path) -> None:
     assert owner("__editable___mine", installed / "__editable___mine.py") is None
 
 
-def test_lock(installed: Path) -> None:
+@pytest.mark.usefixtures("installed")
+def test_lock() -> None:
     """A distribution is locked with name, version and a digest of what it lists."""
     found = distributions.find("shop-kit")
     assert found is not None
@@ -90,7 +91,8 @@ def test_digest_does_not_depend_on_the_installer() -> None:
     assert distributions.record_digest(changed) != distributions.record_digest(other)
 
 
-def test_mismatches(installed: Path) -> None:
+@pytest.mark.usefixtures("installed")
+def test_mismatches() -> None:
     """What is missing or another version is listed; a version's local part is not compared."""
     record = distributions.find("shop-kit")
     assert record is not None

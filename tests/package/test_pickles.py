@@ -3,6 +3,7 @@ import io
 import pickle
 import pickletools
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Tensors:
 
 
 class Exporter:
+    """Does what a pickler asks of an exporter."""
+
     def reduce_package(self, obj: Any) -> tuple[Any, ...]:
         return tuple(obj.__reduce_package__(self))
 
@@ -90,12 +93,17 @@ def test_modules_are_named() -> None:
     assert pickle.loads(pickled.data)["m"] is json_module()
 
 
+def iter_nothing() -> Iterator[int]:
+    yield from ()
+
+
 def json_module() -> Any:
     return importlib.import_module("json")
 
 
 def test_same_object_gives_the_same_pickle() -> None:
     """Pickling is repeatable, with functions by value too."""
+
     def outer(x: int) -> int:
         return len([x, {"a", "b"}])
 
@@ -105,7 +113,7 @@ def test_same_object_gives_the_same_pickle() -> None:
 def test_unpicklable_is_told_with_its_type() -> None:
     """What can't be pickled is a PickleError with the type of the whole and the cause."""
     with pytest.raises(PickleError, match=r"a list can't be pickled: .*generator"):
-        dump([x for x in [(y for y in ())]])
+        dump([iter_nothing()])
 
 
 def test_lock_is_refused() -> None:

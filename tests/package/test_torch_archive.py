@@ -49,8 +49,8 @@ FILES = {
 
 def old_archive(project: Project, path: Any) -> Any:
     """Has torch.package write an archive with all that it can; gives the module in it."""
-    import torch.package as old  # noqa: PLC0415 - only to write what is read
-    from torch.package import package_exporter  # noqa: PLC0415
+    old = importlib.import_module("torch.package")
+    package_exporter: Any = importlib.import_module("torch.package.package_exporter")
 
     folder = project(FILES)
     init = folder / "parts" / "__init__.py"

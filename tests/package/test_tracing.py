@@ -2,6 +2,9 @@ import builtins
 import importlib
 from typing import Any
 
+import pytest
+
+from sesha.package import PackageExporter, PackagingError
 from sesha.package.analyze import find_first_use_of_broken_modules, trace_dependencies
 from sesha.package.tracing import SeenImport, observe
 from tests.package.conftest import Project
@@ -43,7 +46,13 @@ def test_statements_and_names_are_seen(project: Project) -> None:
 
 def test_relative_imports_are_absolute(project: Project) -> None:
     """What a module asks for relatively is noted under its full name."""
-    project({"pkg/__init__.py": "", "pkg/a.py": "from . import b\nfrom .b import Y\n", "pkg/b.py": "Y = 1\n"})
+    project(
+        {
+            "pkg/__init__.py": "",
+            "pkg/a.py": "from . import b\nfrom .b import Y\n",
+            "pkg/b.py": "Y = 1\n",
+        }
+    )
     with observe() as seen:
         importlib.import_module("pkg.a")
     assert SeenImport("pkg.a", "pkg", ("b",)) in seen
@@ -53,11 +62,9 @@ def test_relative_imports_are_absolute(project: Project) -> None:
 def test_everything_is_put_back() -> None:
     """After the block, also one that ends in an exception, imports are what they were."""
     before = (builtins.__import__, importlib._bootstrap._gcd_import)  # type: ignore[attr-defined]
-    try:
+    with pytest.raises(KeyError):
         with observe():
             raise KeyError
-    except KeyError:
-        pass
     assert (builtins.__import__, importlib._bootstrap._gcd_import) == before  # type: ignore[attr-defined]
 
 
@@ -83,10 +90,6 @@ def test_trace_dependencies(project: Project) -> None:
 
 def test_first_use_of_broken_modules(project: Project, tmp_path: Any) -> None:
     """For each module that can't be packaged the chain that leads to it is told."""
-    import pytest  # noqa: PLC0415
-
-    from sesha.package import PackageExporter, PackagingError  # noqa: PLC0415
-
     project({"one.py": "import two\n", "two.py": "import three\n", "three.py": ""})
     with pytest.raises(PackagingError) as caught:
         with PackageExporter(tmp_path / "x.sesha") as exporter:
