@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from tests.package.conftest import Project
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "model.sesha"
+
+
+def iter_nothing() -> Iterator[int]:
+    yield from ()
 
 
 def left_in(folder: Path) -> list[str]:
@@ -185,7 +190,7 @@ def test_failures_leave_the_old_package(target: Path) -> None:
     pack({"a": 1}, target)
     before = target.read_bytes()
     with pytest.raises(PickleError):
-        pack((x for x in ()), target)
+        pack(iter_nothing(), target)
     assert target.read_bytes() == before
     assert left_in(target.parent) == ["model.sesha"]
 

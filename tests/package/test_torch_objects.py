@@ -34,7 +34,12 @@ NET = """
 """
 FILES = {
     "net.py": NET,
-    "net_parts.py": "import torch\n\ndef scale(x: torch.Tensor) -> torch.Tensor:\n    return 2 * x\n",
+    "net_parts.py": """
+        import torch
+
+        def scale(x: torch.Tensor) -> torch.Tensor:
+            return 2 * x
+    """,
 }
 
 
@@ -138,7 +143,7 @@ def test_quantised_tensor(target: Path) -> None:
 def test_parameter_with_attributes(target: Path) -> None:
     """What is set on a parameter comes back with it."""
     parameter = torch.nn.Parameter(torch.ones(2))
-    parameter.note = "hello"  # type: ignore[attr-defined]
+    parameter.note = "hello"
     loaded = round_trip(target, [parameter, parameter])
     assert loaded[0].note == "hello"
     assert loaded[0] is loaded[1]
@@ -225,7 +230,7 @@ def test_graph_module_with_own_wrapped_function(project: Project, target: Path) 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_script_modules(project: Project, target: Path) -> None:
+def test_script_modules(target: Path) -> None:
     """ScriptModules go in, alone and inside other objects, and stay one object."""
     scripted = torch.jit.script(torch.nn.Linear(3, 2))
     loaded = round_trip(target, {"a": scripted, "b": [scripted]})
