@@ -80,7 +80,9 @@ class Model(ReplicatedObject):
             KeyError: There is none of that name; the text says which there are.
         """
         if name not in self._numbers:
-            raise KeyError(f"no entry point {name!r}; there are {', '.join(self._numbers) or 'none'}")
+            raise KeyError(
+                f"no entry point {name!r}; there are {', '.join(self._numbers) or 'none'}"
+            )
         return ReplicatedObject(self._pool, self._numbers[name], self)
 
     @property
@@ -158,9 +160,7 @@ def _open(name: str) -> io.FileIO:
     return file
 
 
-def _check(
-    container: Container, *, verify: bool, trusted_keys: Iterable[Any] | None
-) -> None:
+def _check(container: Container, *, verify: bool, trusted_keys: Iterable[Any] | None) -> None:
     if trusted_keys is not None:
         from sesha.package import signing
 
