@@ -39,6 +39,9 @@ CATALOGUE = {
     "package-inspecting": Benchmark(
         "1 GiB of weights looked into", "benchmarks.package.inspecting"
     ),
+    "package-sharing": Benchmark(
+        "1 GiB of weights in many interpreters", "benchmarks.package.sharing"
+    ),
     "soak-calls": Benchmark("100,000 calls with tensors", "benchmarks.soak", "calls"),
     "soak-sessions": Benchmark("Two minutes of session churn", "benchmarks.soak", "sessions"),
 }
