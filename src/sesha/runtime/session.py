@@ -54,9 +54,7 @@ class Session:
     def exec(self, source: str) -> None:
         """Run statements; names they bind stay for later `exec` and `eval`."""
         filename = f"<session {self._number}, source {next(self._sources)}>"
-        self._hold.run(
-            "sesha.runtime.guest:execute", unwrap(self._namespace), source, filename
-        )
+        self._hold.run("sesha.runtime.guest:execute", unwrap(self._namespace), source, filename)
 
     def eval(self, source: str) -> Reference:
         """Return a reference to the value of an expression; ``.get()`` copies it out."""
@@ -83,7 +81,9 @@ class Session:
             raise ValueError("it was loaded into another pool than the one of this session")
         return keep(self._hold, "sesha.runtime.payload:get", replicated._number)
 
-    def call(self, fn: Callable[..., Any] | str | Reference, /, *args: Any, **kwargs: Any) -> Reference:
+    def call(
+        self, fn: Callable[..., Any] | str | Reference, /, *args: Any, **kwargs: Any
+    ) -> Reference:
         """Call ``fn(*args, **kwargs)`` there and return a reference to the result."""
         return keep(self._hold, fn, *args, **kwargs)
 
