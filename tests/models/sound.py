@@ -63,13 +63,6 @@ def demucs() -> Made:
     return model.eval(), (floats(1, 2, 2048),)
 
 
-@entry("CREPE", "torchcrepe")
-def crepe() -> Made:
-    from torchcrepe.model import Crepe
-
-    return Crepe("tiny").eval(), (floats(2, 1024),)
-
-
 @entry("Conformer", "conformer", vendor=("conformer",))
 def conformer() -> Made:
     from conformer import Conformer
