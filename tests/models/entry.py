@@ -61,4 +61,4 @@ def table(rows: int = 60, columns: int = 6) -> tuple[np.ndarray[Any, Any], np.nd
     """Rows of numbers and a class of two for each."""
     rng = np.random.default_rng(3)
     features = rng.normal(size=(rows, columns))
-    return features, (features[:, 0] + features[:, 1] ** 2 > 0.5).astype(int)  # noqa: PLR2004
+    return features, (features[:, 0] + features[:, 1] ** 2 > 0.5).astype(int)

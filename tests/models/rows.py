@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 HEAD = """# The corpus of models
 
-Real models of packages on PyPI, most with random weights and small shapes. `scripts/models` packs each with
-`sesha.pack`, **without any pattern**, loads it in two interpreters at once and compares the outputs
-with those of the original. This page is written by `scripts/models --table docs/models.md`.
+Real models of packages on PyPI, most with random weights and small shapes. `scripts/models` packs
+each with `sesha.pack`, **without any pattern**, loads it in two interpreters at once and compares
+the outputs with those of the original. `scripts/models --table docs/models.md` writes this page.
 
 *Lines* is what had to be written besides `sesha.pack(model, path, example_inputs=...)`; one that
 vendors its distribution needs `vendor=["name"]`. *Code files* are the modules in the package:
 installed distributions stay outside, locked to their version, unless they are vendored. Packing
-includes the self-test in a fresh Python process; loading is the first call in both interpreters, with
-all that they import for it.
+includes the self-test in a fresh Python process; loading is the first call in both interpreters,
+with all that they import for it.
 
 | model | from | outputs | lines | package | code files | pack, s | first call in two, s |
 |---|---|---|---|---|---|---|---|

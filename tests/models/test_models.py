@@ -48,7 +48,7 @@ def test_the_corpus_is_as_large_as_promised() -> None:
 def test_same_outputs_in_two_interpreters(
     each: Entry, pool: Pool, tmp_path: Path, rows: Rows
 ) -> None:
-    """A model that was packed without patterns gives its own outputs in two interpreters at once."""
+    """A model packed without patterns gives its own outputs in two interpreters at once."""
     seed()
     model, inputs = each.make()
     check(each, model, inputs, pool, tmp_path, rows)
@@ -74,7 +74,7 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def check(
+def check(  # noqa: PLR0913, PLR0917 - what a test has at hand
     each: Entry,
     model: Any,
     inputs: Any,
@@ -86,9 +86,7 @@ def check(
     example = Call.of(model, inputs)
     path = folder / "model.sesha"
     start = time.perf_counter()
-    manifest = pack(
-        model, path, example_inputs=inputs, tolerance=each.tolerance, vendor=vendor
-    )
+    manifest = pack(model, path, example_inputs=inputs, tolerance=each.tolerance, vendor=vendor)
     packed = time.perf_counter() - start
     expected = call(model, example)
     start = time.perf_counter()
@@ -125,9 +123,7 @@ def run(session: Session, model: Model, example: Call) -> Any:
     return session.run(call_example, target, example.method, example.args, example.kwargs)
 
 
-def call_example(
-    target: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def call_example(target: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What runs in the interpreter."""
     from sesha.package import selftest
 

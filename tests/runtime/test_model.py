@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +22,6 @@ from sesha.package import HermeticError, PackageExporter, pack
 from sesha.package.errors import DependencyError, DigestError, FormatError, SignatureError
 from sesha.package.extraction import extract
 from tests.runtime import functions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SOURCE = """
 import numpy as np
@@ -84,7 +81,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+def keys(tmp_path: Path) -> tuple[Path, Path]:
     """A private and a public key."""
     pytest.importorskip("cryptography")
     from sesha.package import keys as keys_
@@ -119,7 +116,7 @@ def test_the_host_imports_nothing_of_the_package(pool: Pool, package: Path) -> N
 
 
 def test_objects_are_made_on_first_use(pool: Pool, package: Path) -> None:
-    """Loading alone makes nothing; `warm` makes the object in each interpreter and runs the example."""
+    """Loading makes nothing; `warm` makes the object in each interpreter and runs the example."""
     model = pool.load(package)
     with pool.session() as session:
         assert session.load(model).calls.get() == 0
@@ -196,7 +193,7 @@ def until(condition: Any) -> None:
 
 
 def test_replacement_gets_the_model(single: Pool, package: Path) -> None:
-    """An interpreter that takes the place of one that died has the model, warm if that was wanted."""
+    """An interpreter in the place of one that died has the model, warm if that was wanted."""
     model = single.load(package, warm=True)
     with pytest.raises(sesha.InterpreterDied):
         single.run("os:abort")
@@ -221,7 +218,7 @@ def test_replaced_file_is_not_opened(single: Pool, package: Path, tmp_path: Path
 
 
 def test_weights_are_shared_until_they_are_written(pool: Pool, tmp_path: Path) -> None:
-    """All interpreters map the same pages of the file; a write makes a copy of one page, there only."""
+    """Interpreters map the same pages of the file; a write copies one page, there only."""
     count = 4 << 20  # 32 MiB
     model = pool.load(make(tmp_path, version=5, count=count), warm=True)
     addresses = read_in_each(pool, model)
@@ -296,7 +293,7 @@ def test_folder_is_loaded_like_the_file(pool: Pool, package: Path, tmp_path: Pat
 
 
 def test_bad_files_are_refused_in_the_host(pool: Pool, package: Path, tmp_path: Path) -> None:
-    """What is no package, is altered or not there is a named error, and no interpreter hears of it."""
+    """What is no package, altered or not there is a named error, and no interpreter hears of it."""
     broken = tmp_path / "broken.sesha"
     broken.write_bytes(package.read_bytes()[:-100])
     with pytest.raises(FormatError):
@@ -331,7 +328,7 @@ def test_missing_extern_is_told_before_anything_runs(
 def test_trusted_keys_admit_what_they_signed(
     pool: Pool, package: Path, tmp_path: Path, keys: tuple[Path, Path]
 ) -> None:
-    """A package that a trusted key signed loads; unsigned, altered or otherwise signed it doesn't."""
+    """What a trusted key signed loads; unsigned, altered or otherwise signed it does not."""
     from sesha.package import keys as keys_
     from sesha.package import signing
 

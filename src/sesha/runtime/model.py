@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +28,14 @@ _NOBODY = -1
 class Model(ReplicatedObject):
     """A package's objects in all interpreters of a pool; made by `Pool.load`.
 
-    ``model(…)``, `submit`, `acall` and `method` are for the default entry point's object. Each interpreter
-    makes its objects on first use (or at once, ``warm=True``), so do interpreters that are started
-    later. Weights are mapped from the file, copy-on-write: all interpreters share the pages that nobody writes.
-    What a call changes in an object is seen by later calls in the same interpreter only.
+    ``model(…)``, `submit`, `acall` and `method` are for the default entry point's object. Each
+    interpreter makes its objects on first use (or at once, ``warm=True``), so do interpreters that
+    are started later. Weights are mapped from the file, copy-on-write: all interpreters share the
+    pages that nobody writes. What a call changes in an object is seen by later calls in the same
+    interpreter only.
 
-    The objects go with `unload`, or when neither the model nor anything taken from it is referred to any more.
-    Another package, or another version of this one, may be loaded beside it.
+    The objects go with `unload`, or when neither the model nor anything taken from it is referred
+    to any more. Another package, or another version of this one, may be loaded beside it.
 
     Thread safety: every method may be called by any thread.
     """
@@ -49,7 +49,7 @@ class Model(ReplicatedObject):
         self._arguments = (number, self._numbers)
         lifecycle = pool._lifecycle
         self._key = f"package {number}"
-        # In place before the first interpreter knows of it, so that a failure is cleaned up as well.
+        # In place before the first interpreter knows of it, so that a failure is cleaned up too.
         self._unload = weakref.finalize(
             self,
             lifecycle.forget,
@@ -83,7 +83,7 @@ class Model(ReplicatedObject):
         return super().method(name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the default object in a free interpreter, in the calling thread; return the result."""
+        """Call the default object in a free interpreter, in this thread; return the result."""
         return self._default(*args, **kwargs)
 
     def submit(self, /, *args: Any, **kwargs: Any) -> CallFuture[Any]:
@@ -100,7 +100,7 @@ class Model(ReplicatedObject):
 
     @property
     def metadata(self) -> Manifest:
-        """What the package says of itself: name, version, entry points, externs, provenance …"""
+        """What the package says of itself: name, version, entry points, externs, provenance."""
         return self._manifest
 
     @property
@@ -209,7 +209,6 @@ def _describe(name: str, source: str | io.FileIO, manifest_sha256: str) -> Packa
     if isinstance(source, str):
         return PackageFile(os.path.abspath(name), -1, (0, 0), manifest_sha256)
     status = os.fstat(source.fileno())
-    assert stat.S_ISREG(status.st_mode)
     return PackageFile(
         os.path.abspath(name),
         source.fileno(),

@@ -1,4 +1,4 @@
-"""Packages as an interpreter of a pool holds them: opened on first use, from the file that was checked.
+"""Packages as an interpreter of a pool holds them: opened on first use, the very file checked.
 
 The host opens a package's file once and checks it. Interpreters open that very file again, by the
 host's descriptor, never by its path, which may lead to another file by then.

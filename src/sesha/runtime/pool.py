@@ -121,7 +121,11 @@ class Pool(PoolBase, Executor):
             _check_count("queue_limit", queue_limit, 0)
         if isinstance(preload, str):
             raise TypeError(f"preload is a sequence of module names: write preload=({preload!r},)")
-        if initializer is not None and not callable(initializer) and not isinstance(initializer, str):
+        if (
+            initializer is not None
+            and not callable(initializer)
+            and not isinstance(initializer, str)
+        ):
             raise TypeError("initializer must be a callable or 'module:qualname'")
         preparation = Preparation(tuple(preload), initializer, tuple(initargs), stream_prefix)
         self._lifecycle = Lifecycle(preparation, threads_per_interpreter, queue_limit)
@@ -134,9 +138,7 @@ class Pool(PoolBase, Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> CallFuture[T]: ...
     @overload
     def submit(self, fn: str, /, *args: Any, **kwargs: Any) -> CallFuture[Any]: ...
-    def submit(
-        self, fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any
-    ) -> CallFuture[Any]:
+    def submit(self, fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> CallFuture[Any]:
         """Queue ``fn(*args, **kwargs)`` and return its future. The arguments are read before this returns.
 
         Raises:
@@ -298,15 +300,16 @@ class Pool(PoolBase, Executor):
     ) -> Model:
         """Load a package into all interpreters, for objects that each makes when it is first used.
 
-        The file is opened once. It, this environment and the externs are checked before any code of the package
-        runs; interpreters then open the very file that was checked, whatever the path leads to by then.
+        The file is opened once. It, this environment and the externs are checked before any code
+        of the package runs; interpreters then open the very file that was checked, whatever the
+        path leads to by then.
 
         Args:
             path: A ``.sesha`` file, or the folder that one was unpacked to.
             warm: Make the objects in each interpreter now, and run the packaged example inputs.
             verify: Compare all members with their digests first; reads the whole file.
-            trusted_keys: Refuse the package unless one of these keys signed it and nothing was altered:
-                Ed25519 public keys as `sesha.package.signing.verify` takes them.
+            trusted_keys: Refuse the package unless one of these keys signed it and nothing was
+                altered: public keys as PEM files, their bytes, or keys of `cryptography`.
 
         Raises:
             FormatError: The file is no package, or a damaged one.

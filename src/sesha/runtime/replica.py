@@ -24,9 +24,9 @@ def new_number() -> int:
 class ReplicatedObject:
     """An object of which each interpreter of a pool has a copy, as the host sees it.
 
-    ``replicated(…)``, `submit` and `acall` call the object; ``replicated.method("encode")`` is a callable for
-    one of its methods, which has `submit` and `acall` too. ``session.load(replicated)`` is the copy
-    in the interpreter of a session.
+    ``replicated(…)``, `submit` and `acall` call the object; ``replicated.method("encode")`` is a
+    callable for one of its methods, which has `submit` and `acall` too.
+    ``session.load(replicated)`` is the copy in the interpreter of a session.
 
     Thread safety: every method may be called by any thread.
     """
@@ -63,10 +63,11 @@ class ReplicatedObject:
 class Replica(ReplicatedObject):
     """A copy of an object in each interpreter, around one set of arrays and tensors.
 
-    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it is first used
-    there, so do interpreters that are started later. Arrays and tensors are the same memory for all copies, the
-    host's object included; everything else is separate, so what a call changes in its copy is seen by later
-    calls in the same interpreter only. The copies go with `unload`, or when the replica is no longer referred to.
+    Made by `Pool.replicate`, which reads the object once. Each interpreter makes its copy when it
+    is first used there, so do interpreters that are started later. Arrays and tensors are the same
+    memory for all copies, the host's object included; everything else is separate, so what a call
+    changes in its copy is seen by later calls in the same interpreter only. The copies go with
+    `unload`, or when the replica is no longer referred to.
     """
 
     def __init__(self, pool: Pool, obj: Any) -> None:

@@ -20,6 +20,6 @@ class Classifier(torch.nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Scores of shape (batch, classes) for pictures of shape (batch, 3, 64, 64)."""
-        from tests.models.own.scores import normalized  # noqa: PLC0415 - a lazy import, as users have
+        from tests.models.own.scores import normalized  # a lazy import, as users have
 
         return normalized(self.head(self.features(pictures).flatten(1)))
