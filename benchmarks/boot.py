@@ -27,7 +27,17 @@ def measure(*, quick: bool) -> Findings:
     private = _private_memory(count=5 if quick else 16)
     return Findings(
         [
-            figure("boot of a bare interpreter", "ms", taken["interpreter"], target=at_most(30)),
+            figure(
+                "boot of a bare interpreter",
+                "ms",
+                [samples[:1] for samples in taken["interpreter"]],
+                target=at_most(30),
+            ),
+            figure(
+                "processor time of that boot",
+                "ms",
+                [samples[1:] for samples in taken["interpreter"]],
+            ),
             figure("Pool(1), until its first call has returned", "ms", taken["pool"]),
             figure(
                 "python -c pass, a whole process", "ms", taken["process"], note="for comparison"
@@ -38,11 +48,12 @@ def measure(*, quick: bool) -> Findings:
 
 
 def _interpreter() -> list[float]:
-    start = time.perf_counter()
+    """Return the time on the clock, and that of the processor, which others disturb less."""
+    start, used = time.perf_counter(), time.process_time()
     index = interpreters.start_interpreter()
-    passed = time.perf_counter() - start
+    passed, used = time.perf_counter() - start, time.process_time() - used
     _native.stop_interpreter(index)
-    return [passed * 1e3]
+    return [passed * 1e3, used * 1e3]
 
 
 def _pool() -> list[float]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import sesha
 from benchmarks.figures import Findings, at_least, at_most, figure, ratio, single
-from benchmarks.memory import Footprint, footprint, shared_code
+from benchmarks.memory import Footprint, footprint, shared_code, shared_memory
 from benchmarks.rounds import progress_bar
 
 _PROCESS = """
@@ -25,12 +25,14 @@ def measure(*, quick: bool) -> Findings:
     count = 2 if quick else 6
     interpreters: list[list[float]] = []
     proportional: list[list[float]] = []
+    hidden: list[list[float]] = []
     processes: list[list[float]] = []
     with ExitStack() as stack, progress_bar() as progress:
         processes.append([_process(stack).private])
         # The first brings along what all later ones share, so it is not one *more*.
         stack.enter_context(sesha.Pool(interpreters=1, preload=("torch",)))
         before = footprint()
+        files = shared_memory()
         for _ in progress.track(range(count), description="torch imported"):
             processes.append([_process(stack).private])
             stack.enter_context(sesha.Pool(interpreters=1, preload=("torch",)))
@@ -38,6 +40,8 @@ def measure(*, quick: bool) -> Findings:
             interpreters.append([now.private - before.private])
             proportional.append([now.proportional - before.proportional])
             before = now
+            hidden.append([shared_memory() - files])
+            files += hidden[-1][0]
         shares = shared_code()
     resident = sum(share.resident for share in shares)
     written = sum(share.written for share in shares)
@@ -45,6 +49,13 @@ def measure(*, quick: bool) -> Findings:
         figures=[
             figure("private memory of one more interpreter with torch", "MiB", interpreters),
             figure("PSS that it adds", "MiB", proportional),
+            figure(
+                "pages of image files that it adds",
+                "MiB",
+                hidden,
+                note="Shmem of the whole machine, so others can disturb it; smaps shows only the "
+                "part that is mapped, which is in the private memory already",
+            ),
             figure("private memory of a process that imported torch", "MiB", processes),
             ratio(
                 "one more interpreter to one process",

@@ -102,6 +102,18 @@ def footprint(pid: int | str = "self") -> Footprint:
     )
 
 
+def shared_memory() -> float:
+    """Return the MiB of the whole machine's tmpfs and memfd files.
+
+    Pages of a file without a name stay in memory as long as it is mapped, also those of which the
+    process has copies by now; smaps does not show them.
+    """
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("Shmem:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("/proc/meminfo has no Shmem line")
+
+
 @dataclass(frozen=True)
 class CodeShare:
     """How the code of one file is mapped in a process, MiB."""

@@ -1,5 +1,7 @@
 #include "binding/boot.h"
 
+#include <malloc.h>
+
 #include <string_view>
 
 #include "binding/arenas.h"
@@ -249,6 +251,13 @@ PyObject* stop_interpreter(PyObject*, PyObject* argument) {
   Py_RETURN_NONE;
 }
 
+PyObject* trim_memory(PyObject*, PyObject*) {
+  Py_BEGIN_ALLOW_THREADS;
+  malloc_trim(0);
+  Py_END_ALLOW_THREADS;
+  Py_RETURN_NONE;
+}
+
 PyMethodDef functions[] = {
     {"start_interpreter", start_interpreter, METH_VARARGS,
      "start_interpreter(libpython, binding, options, /)\n--\n\nBoots a guest and returns its index. Any thread; the "
@@ -256,6 +265,8 @@ PyMethodDef functions[] = {
     {"stop_interpreter", stop_interpreter, METH_O,
      "stop_interpreter(index, /)\n--\n\nEnds a guest in order: its atexit functions run, then Py_FinalizeEx. Nobody "
      "may be in it."},
+    {"trim_memory", trim_memory, METH_NOARGS,
+     "trim_memory(/)\n--\n\nGives the kernel back what malloc keeps of memory that was freed, in all interpreters."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

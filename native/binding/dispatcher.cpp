@@ -2,10 +2,10 @@
 #include <new>
 #include <vector>
 
+#include "binding/codec.h"
 #include "binding/hold.h"
 #include "binding/interpreter.h"
 #include "binding/pool.h"
-#include "binding/codec.h"
 #include "binding/task.h"
 #include "guests/semaphore.h"
 
@@ -31,7 +31,8 @@ PyObject* dispatcher_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   PyObject* limit = Py_None;
   PyObject* on_death = Py_None;
   static const char* names[] = {"queue_limit", "on_death", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Dispatcher", const_cast<char**>(names), &limit, &on_death)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:Dispatcher", const_cast<char**>(names),
+                                   &limit, &on_death)) {
     return nullptr;
   }
   size_t queue_limit = SIZE_MAX;
@@ -90,8 +91,10 @@ PyObject* dispatcher_add(PyObject* self, PyObject* args) {
   PyObject* capsules = PyTuple_New(threads);
   for (unsigned int k = 0; capsules != nullptr && k < threads; ++k) {
     PyObject* capsule = PyCapsule_New(slots[k], "sesha_slot", nullptr);
-    if (capsule == nullptr) Py_CLEAR(capsules);
-    else PyTuple_SET_ITEM(capsules, k, capsule);
+    if (capsule == nullptr)
+      Py_CLEAR(capsules);
+    else
+      PyTuple_SET_ITEM(capsules, k, capsule);
   }
   return capsules;
 }
@@ -129,9 +132,9 @@ PyObject* dispatcher_drain(PyObject* self, PyObject* timeout) {
   if (deadline == -2) return nullptr;
   for (;;) {
     sesha_status status;
-    Py_BEGIN_ALLOW_THREADS
+    Py_BEGIN_ALLOW_THREADS;
     status = sesha_pool_drain(dispatcher->pool, deadline);
-    Py_END_ALLOW_THREADS
+    Py_END_ALLOW_THREADS;
     if (status == SESHA_OK) Py_RETURN_TRUE;
     if (status == SESHA_TIMEOUT) Py_RETURN_FALSE;
     if (status != SESHA_INTERRUPTED) return raise_status(status);
@@ -164,12 +167,14 @@ PyObject* dispatcher_submit(PyObject* self, PyObject* const* items, Py_ssize_t c
     pin = find_interpreter(static_cast<uint32_t>(index));
     if (pin == nullptr) return nullptr;
   }
-  sesha_message* request = encode_call(items[3], items[4], PyDict_GET_SIZE(items[5]) == 0 ? nullptr : items[5]);
+  sesha_message* request =
+      encode_call(items[3], items[4], PyDict_GET_SIZE(items[5]) == 0 ? nullptr : items[5]);
   if (request == nullptr) return nullptr;
   if (request->target != SESHA_ANY_INTERPRETER) {
     sesha_message_free(request);
-    PyErr_SetString(PyExc_TypeError,
-                    "a reference can only be an argument of calls of its own session; pass reference.get()");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "a reference can only be an argument of calls of its own session; pass reference.get()");
     return nullptr;
   }
   TaskContext* context = new (std::nothrow) TaskContext{Py_NewRef(items[0]), request};
@@ -199,7 +204,7 @@ PyObject* dispatcher_work(PyObject* self, PyObject* capsule) {
     sesha_message* reply = nullptr;
     sesha_status status;
     bool more;
-    Py_BEGIN_ALLOW_THREADS
+    Py_BEGIN_ALLOW_THREADS;
     more = sesha_slot_next_task(slot, &pointer) == SESHA_OK;
     if (more) {
       TaskContext* context = static_cast<TaskContext*>(pointer);
@@ -207,7 +212,7 @@ PyObject* dispatcher_work(PyObject* self, PyObject* capsule) {
       context->request = nullptr;
       status = call_interpreter(interpreter, request, guests::kForever, &reply);
     }
-    Py_END_ALLOW_THREADS
+    Py_END_ALLOW_THREADS;
     if (!more) Py_RETURN_NONE;
     if (status == SESHA_DIED) report_death(dispatcher, interpreter);
     deliver(static_cast<TaskContext*>(pointer), status, interpreter, reply);
@@ -218,14 +223,16 @@ PyObject* dispatcher_work(PyObject* self, PyObject* capsule) {
 PyObject* dispatcher_call_beside(PyObject* self, PyObject* args) {
   unsigned int index;
   PyObject *fn, *arguments, *keywords;
-  if (!PyArg_ParseTuple(args, "IOO!O!:call_beside", &index, &fn, &PyTuple_Type, &arguments, &PyDict_Type, &keywords)) {
+  if (!PyArg_ParseTuple(args, "IOO!O!:call_beside", &index, &fn, &PyTuple_Type, &arguments,
+                        &PyDict_Type, &keywords)) {
     return nullptr;
   }
   Dispatcher* dispatcher = usable(self);
   if (dispatcher == nullptr) return nullptr;
   sesha_interpreter* interpreter = find_interpreter(index);
   if (interpreter == nullptr) return nullptr;
-  sesha_message* request = encode_call(fn, arguments, PyDict_GET_SIZE(keywords) == 0 ? nullptr : keywords);
+  sesha_message* request =
+      encode_call(fn, arguments, PyDict_GET_SIZE(keywords) == 0 ? nullptr : keywords);
   if (request == nullptr) return nullptr;
   sesha_status status = sesha_pool_visit(dispatcher->pool, interpreter);
   if (status != SESHA_OK) {
@@ -233,10 +240,10 @@ PyObject* dispatcher_call_beside(PyObject* self, PyObject* args) {
     return raise_status(status);
   }
   sesha_message* reply = nullptr;
-  Py_BEGIN_ALLOW_THREADS
+  Py_BEGIN_ALLOW_THREADS;
   status = call_interpreter(interpreter, request, guests::kForever, &reply);
   sesha_pool_leave(dispatcher->pool);
-  Py_END_ALLOW_THREADS
+  Py_END_ALLOW_THREADS;
   if (status == SESHA_DIED) report_death(dispatcher, interpreter);
   return finish_call(status, reply);
 }
@@ -246,40 +253,52 @@ PyObject* dispatcher_statistics(PyObject* self, PyObject*) {
   if (dispatcher == nullptr) return nullptr;
   sesha_pool_statistics read;
   sesha_pool_read_statistics(dispatcher->pool, &read);
-  return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "interpreters", read.interpreters, "busy",
-                       read.busy, "idle", read.idle, "queued", read.queued, "started", read.started, "finished",
-                       read.finished, "cancelled", read.cancelled, "timed_out", read.timed_out, "rejected",
-                       read.rejected, "failed", read.failed);
+  return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "interpreters",
+                       read.interpreters, "busy", read.busy, "idle", read.idle, "queued",
+                       read.queued, "started", read.started, "finished", read.finished, "cancelled",
+                       read.cancelled, "timed_out", read.timed_out, "rejected", read.rejected,
+                       "failed", read.failed);
 }
 
 PyObject* dispatcher_forked(PyObject* self, void*) {
-  return PyBool_FromLong(reinterpret_cast<Dispatcher*>(self)->fork_generation != sesha_fork_generation());
+  return PyBool_FromLong(reinterpret_cast<Dispatcher*>(self)->fork_generation !=
+                         sesha_fork_generation());
 }
 
 PyMethodDef dispatcher_methods[] = {
     {"add", dispatcher_add, METH_VARARGS,
-     PyDoc_STR("add($self, interpreter, threads, /)\n--\n\nAdd slots of an interpreter; return them for work().")},
+     PyDoc_STR("add($self, interpreter, threads, /)\n--\n\nAdd slots of an interpreter; return "
+               "them for work().")},
     {"remove", dispatcher_remove, METH_O,
-     PyDoc_STR("remove($self, interpreter, /)\n--\n\nTake an interpreter out; False if it was not in.")},
+     PyDoc_STR(
+         "remove($self, interpreter, /)\n--\n\nTake an interpreter out; False if it was not in.")},
     {"break_up", dispatcher_break_up, METH_NOARGS,
-     PyDoc_STR("break_up($self)\n--\n\nFail all requests with InterpreterDied until an interpreter is added.")},
+     PyDoc_STR("break_up($self)\n--\n\nFail all requests with InterpreterDied until an interpreter "
+               "is added.")},
     {"close", dispatcher_close, METH_O,
      PyDoc_STR("close($self, cancel_pending, /)\n--\n\nRefuse requests from now on.")},
     {"drain", dispatcher_drain, METH_O,
-     PyDoc_STR("drain($self, timeout, /)\n--\n\nWait until nothing runs or waits; False when time is up.")},
+     PyDoc_STR("drain($self, timeout, /)\n--\n\nWait until nothing runs or waits; False when time "
+               "is up.")},
     {"acquire", dispatcher_acquire, METH_O,
      PyDoc_STR("acquire($self, timeout, /)\n--\n\nWait for a slot and return it as a Hold.")},
-    {"submit", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(dispatcher_submit)), METH_FASTCALL,
-     PyDoc_STR("submit($self, future, interpreter, unbounded, fn, args, kwargs, /)\n--\n\nQueue a call; return a Task.")},
+    {"submit", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(dispatcher_submit)),
+     METH_FASTCALL,
+     PyDoc_STR("submit($self, future, interpreter, unbounded, fn, args, kwargs, /)\n--\n\nQueue a "
+               "call; return a Task.")},
     {"work", dispatcher_work, METH_O,
-     PyDoc_STR("work($self, slot, /)\n--\n\nRun the tasks that come to a slot, until no more can come.")},
+     PyDoc_STR(
+         "work($self, slot, /)\n--\n\nRun the tasks that come to a slot, until no more can come.")},
     {"call_beside", dispatcher_call_beside, METH_VARARGS,
-     PyDoc_STR("call_beside($self, interpreter, fn, args, kwargs, /)\n--\n\nMake a short call without a slot.")},
-    {"statistics", dispatcher_statistics, METH_NOARGS, PyDoc_STR("statistics($self)\n--\n\nCounts, as a dict.")},
+     PyDoc_STR("call_beside($self, interpreter, fn, args, kwargs, /)\n--\n\nMake a short call "
+               "without a slot.")},
+    {"statistics", dispatcher_statistics, METH_NOARGS,
+     PyDoc_STR("statistics($self)\n--\n\nCounts, as a dict.")},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef dispatcher_getset[] = {
-    {"forked", dispatcher_forked, nullptr, PyDoc_STR("Whether this process was forked off the pool's."), nullptr},
+    {"forked", dispatcher_forked, nullptr,
+     PyDoc_STR("Whether this process was forked off the pool's."), nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot dispatcher_slots[] = {{Py_tp_doc, const_cast<char*>("Slots and queue of a pool.")},
@@ -298,16 +317,17 @@ PyType_Spec dispatcher_spec = {"sesha._native.Dispatcher", sizeof(Dispatcher), 0
 PyObject* call_interpreter_directly(PyObject*, PyObject* args) {
   unsigned int index;
   PyObject *fn, *arguments;
-  if (!PyArg_ParseTuple(args, "IOO!:call_interpreter", &index, &fn, &PyTuple_Type, &arguments)) return nullptr;
+  if (!PyArg_ParseTuple(args, "IOO!:call_interpreter", &index, &fn, &PyTuple_Type, &arguments))
+    return nullptr;
   sesha_interpreter* interpreter = find_interpreter(index);
   if (interpreter == nullptr) return nullptr;
   sesha_message* request = encode_call(fn, arguments, nullptr);
   if (request == nullptr) return nullptr;
   sesha_message* reply = nullptr;
   sesha_status status;
-  Py_BEGIN_ALLOW_THREADS
+  Py_BEGIN_ALLOW_THREADS;
   status = call_interpreter(interpreter, request, guests::kForever, &reply);
-  Py_END_ALLOW_THREADS
+  Py_END_ALLOW_THREADS;
   return finish_call(status, reply);
 }
 
@@ -318,9 +338,11 @@ PyObject* current_interpreter(PyObject*, PyObject*) {
 
 PyMethodDef functions[] = {
     {"call_interpreter", call_interpreter_directly, METH_VARARGS,
-     PyDoc_STR("call_interpreter(index, fn, args, /)\n--\n\nCall in an interpreter that no other thread can stop.")},
+     PyDoc_STR("call_interpreter(index, fn, args, /)\n--\n\nCall in an interpreter that no other "
+               "thread can stop.")},
     {"current_interpreter", current_interpreter, METH_NOARGS,
-     PyDoc_STR("current_interpreter()\n--\n\nIndex of the interpreter that runs this; 0 is the host.")},
+     PyDoc_STR(
+         "current_interpreter()\n--\n\nIndex of the interpreter that runs this; 0 is the host.")},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

@@ -1,5 +1,5 @@
-// **Guarantees:** the slot is given back exactly once: by release() or the object's end, but not before the last call
-// that uses it is over. Calls after release() fail with SessionClosed.
+// **Guarantees:** the slot is given back exactly once: by release() or the object's end, but not
+// before the last call that uses it is over. Calls after release() fail with SessionClosed.
 // **This code assumes:** the GIL guards the fields.
 #include "binding/hold.h"
 
@@ -17,8 +17,7 @@ PyTypeObject* hold_type = nullptr;
 namespace {
 
 struct Hold {
-  PyObject_HEAD
-  Dispatcher* dispatcher;
+  PyObject_HEAD Dispatcher* dispatcher;
   sesha_slot* slot;
   sesha_interpreter* interpreter;
   uint32_t calls;  ///< in flight
@@ -37,7 +36,8 @@ PyObject* raise_closed(const Hold* hold) {
     PyErr_Format(type, "interpreter %u, which this session held, died; open a new session",
                  sesha_interpreter_index(hold->interpreter));
   } else {
-    PyErr_SetString(type, "the session is closed, and what its references stood for is gone; open a new one");
+    PyErr_SetString(
+        type, "the session is closed, and what its references stood for is gone; open a new one");
   }
   Py_DECREF(type);
   return nullptr;
@@ -57,10 +57,12 @@ PyObject* call_in_hold(PyObject* self, const Arguments& arguments, uint32_t flag
   if (hold->released || hold->died) return raise_closed(hold);
   sesha_message* request = encode_arguments(arguments);
   if (request == nullptr) return nullptr;
-  if (request->target != SESHA_ANY_INTERPRETER && request->target != sesha_interpreter_index(hold->interpreter)) {
+  if (request->target != SESHA_ANY_INTERPRETER &&
+      request->target != sesha_interpreter_index(hold->interpreter)) {
     sesha_message_free(request);
-    PyErr_SetString(PyExc_TypeError,
-                    "a reference can only be an argument of calls of its own session; pass reference.get()");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "a reference can only be an argument of calls of its own session; pass reference.get()");
     return nullptr;
   }
   // Python code may have run while the arguments were encoded.
@@ -73,9 +75,9 @@ PyObject* call_in_hold(PyObject* self, const Arguments& arguments, uint32_t flag
   sesha_message* reply = nullptr;
   sesha_status status;
   Py_INCREF(self);
-  Py_BEGIN_ALLOW_THREADS
+  Py_BEGIN_ALLOW_THREADS;
   status = call_interpreter(hold->interpreter, request, guests::kForever, &reply);
-  Py_END_ALLOW_THREADS
+  Py_END_ALLOW_THREADS;
   if (status == SESHA_DIED) {
     hold->died = true;
     report_death(hold->dispatcher, hold->interpreter);
@@ -108,7 +110,8 @@ PyObject* hold_released(PyObject* self, void*) {
 }
 
 PyObject* hold_interpreter(PyObject* self, void*) {
-  return PyLong_FromUnsignedLong(sesha_interpreter_index(reinterpret_cast<Hold*>(self)->interpreter));
+  return PyLong_FromUnsignedLong(
+      sesha_interpreter_index(reinterpret_cast<Hold*>(self)->interpreter));
 }
 
 int hold_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -130,12 +133,17 @@ void hold_dealloc(PyObject* self) {
 }
 
 PyMethodDef hold_methods[] = {
-    {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(hold_run)), METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("run($self, fn, /, *args, **kwargs)\n--\n\nCall in the held interpreter and return the result.")},
-    {"keep", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(hold_keep)), METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("keep($self, fn, /, *args, **kwargs)\n--\n\nLike run, but the result stays there: return a Handle.")},
+    {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(hold_run)),
+     METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("run($self, fn, /, *args, **kwargs)\n--\n\nCall in the held interpreter and return "
+               "the result.")},
+    {"keep", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(hold_keep)),
+     METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR("keep($self, fn, /, *args, **kwargs)\n--\n\nLike run, but the result stays there: "
+               "return a Handle.")},
     {"release", hold_release, METH_NOARGS,
-     PyDoc_STR("release($self)\n--\n\nGive the slot back, as soon as the calls that run are over. Idempotent.")},
+     PyDoc_STR("release($self)\n--\n\nGive the slot back, as soon as the calls that run are over. "
+               "Idempotent.")},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef hold_getset[] = {
@@ -147,16 +155,18 @@ PyMemberDef hold_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Hold, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
-PyType_Slot hold_slots[] = {{Py_tp_doc, const_cast<char*>("A slot of a pool, held until release().")},
-                            {Py_tp_traverse, reinterpret_cast<void*>(hold_traverse)},
-                            {Py_tp_dealloc, reinterpret_cast<void*>(hold_dealloc)},
-                            {Py_tp_methods, hold_methods},
-                            {Py_tp_getset, hold_getset},
-                            {Py_tp_members, hold_members},
-                            {0, nullptr}};
+PyType_Slot hold_slots[] = {
+    {Py_tp_doc, const_cast<char*>("A slot of a pool, held until release().")},
+    {Py_tp_traverse, reinterpret_cast<void*>(hold_traverse)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(hold_dealloc)},
+    {Py_tp_methods, hold_methods},
+    {Py_tp_getset, hold_getset},
+    {Py_tp_members, hold_members},
+    {0, nullptr}};
 
-PyType_Spec hold_spec = {"sesha._native.Hold", sizeof(Hold), 0,
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, hold_slots};
+PyType_Spec hold_spec = {
+    "sesha._native.Hold", sizeof(Hold), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, hold_slots};
 
 }  // namespace
 

@@ -1,9 +1,10 @@
-// How a call goes from a host thread through a slot into an interpreter, and `sesha._native.PoolBase`, whose `run`
-// is the way that must be short.
+// How a call goes from a host thread through a slot into an interpreter, and
+// `sesha._native.PoolBase`, whose `run` is the way that must be short.
 //
-// **Guarantees:** the calling thread holds no GIL while it waits for a slot or runs in another interpreter; a slot is
-// given back whatever the call does.
-// **This code assumes:** the GIL is held at the entry of every function here, except call_interpreter.
+// **Guarantees:** the calling thread holds no GIL while it waits for a slot or runs in another
+// interpreter; a slot is given back whatever the call does.
+// **This code assumes:** the GIL is held at the entry of every function here, except
+// call_interpreter.
 #include "binding/pool.h"
 
 #include <cmath>
@@ -20,12 +21,22 @@ PyTypeObject* pool_base_type = nullptr;
 PyObject* raise_status(sesha_status status) {
   const char* name = "SeshaError";
   switch (status) {
-    case SESHA_TIMEOUT: name = "CallTimeout"; break;
-    case SESHA_CLOSED: name = "PoolClosed"; break;
-    case SESHA_FULL: name = "QueueFull"; break;
-    case SESHA_DIED: name = "InterpreterDied"; break;
-    case SESHA_MEMORY: return PyErr_NoMemory();
-    default: break;
+    case SESHA_TIMEOUT:
+      name = "CallTimeout";
+      break;
+    case SESHA_CLOSED:
+      name = "PoolClosed";
+      break;
+    case SESHA_FULL:
+      name = "QueueFull";
+      break;
+    case SESHA_DIED:
+      name = "InterpreterDied";
+      break;
+    case SESHA_MEMORY:
+      return PyErr_NoMemory();
+    default:
+      break;
   }
   PyObject* errors = PyImport_ImportModule("sesha.errors");
   if (errors == nullptr) return nullptr;
@@ -45,8 +56,10 @@ int check_process(const Dispatcher* dispatcher) {
   Py_DECREF(errors);
   if (type == nullptr) return -1;
   PyErr_SetString(type,
-                  "this pool belongs to the parent process: a fork copies neither its interpreters' threads nor "
-                  "their locks; make a new Pool in a fresh process (multiprocessing's 'spawn' or 'forkserver')");
+                  "this pool belongs to the parent process: a fork copies neither its "
+                  "interpreters' threads nor "
+                  "their locks; make a new Pool in a fresh process (multiprocessing's 'spawn' or "
+                  "'forkserver')");
   Py_DECREF(type);
   return -1;
 }
@@ -64,7 +77,8 @@ int64_t deadline_after(PyObject* seconds) {
   return sesha_monotonic_now() + static_cast<int64_t>(std::fmax(value, 0.0) * 1e9);
 }
 
-int acquire_slot(Dispatcher* dispatcher, sesha_interpreter* pin, int64_t deadline, sesha_slot** slot) {
+int acquire_slot(Dispatcher* dispatcher, sesha_interpreter* pin, int64_t deadline,
+                 sesha_slot** slot) {
   sesha_request* place = nullptr;
   // A free slot is there most of the time, and is not worth a release of the GIL.
   sesha_status status = sesha_pool_acquire(dispatcher->pool, pin, 0, &place, slot);
@@ -74,9 +88,9 @@ int acquire_slot(Dispatcher* dispatcher, sesha_interpreter* pin, int64_t deadlin
         sesha_request_abandon(place);
         return -1;
       }
-      Py_BEGIN_ALLOW_THREADS
+      Py_BEGIN_ALLOW_THREADS;
       status = sesha_pool_acquire(dispatcher->pool, pin, deadline, &place, slot);
-      Py_END_ALLOW_THREADS
+      Py_END_ALLOW_THREADS;
     } while (status == SESHA_INTERRUPTED);
   }
   if (status == SESHA_OK) return 0;
@@ -116,8 +130,8 @@ sesha_message* encode_arguments(const Arguments& arguments) {
   return message;
 }
 
-sesha_status call_interpreter(sesha_interpreter* interpreter, sesha_message* request, int64_t deadline,
-                              sesha_message** reply) {
+sesha_status call_interpreter(sesha_interpreter* interpreter, sesha_message* request,
+                              int64_t deadline, sesha_message** reply) {
   return call_watched(interpreter, request, deadline, reply);
 }
 
@@ -136,8 +150,10 @@ void report_death(Dispatcher* dispatcher, sesha_interpreter* interpreter) {
   const std::string cause = sesha_last_error();
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
-  if (sesha_pool_remove(dispatcher->pool, interpreter) == SESHA_OK && dispatcher->on_death != Py_None) {
-    PyObject* result = PyObject_CallFunction(dispatcher->on_death, "I", sesha_interpreter_index(interpreter));
+  if (sesha_pool_remove(dispatcher->pool, interpreter) == SESHA_OK &&
+      dispatcher->on_death != Py_None) {
+    PyObject* result =
+        PyObject_CallFunction(dispatcher->on_death, "I", sesha_interpreter_index(interpreter));
     if (result == nullptr) PyErr_WriteUnraisable(dispatcher->on_death);
     Py_XDECREF(result);
   }
@@ -148,8 +164,7 @@ void report_death(Dispatcher* dispatcher, sesha_interpreter* interpreter) {
 namespace {
 
 struct PoolBase {
-  PyObject_HEAD
-  Dispatcher* dispatcher;
+  PyObject_HEAD Dispatcher* dispatcher;
 };
 
 PyObject* call_in_pool(Dispatcher* dispatcher, const Arguments& arguments, int64_t deadline) {
@@ -158,9 +173,10 @@ PyObject* call_in_pool(Dispatcher* dispatcher, const Arguments& arguments, int64
   if (request == nullptr) return nullptr;
   if (request->target != SESHA_ANY_INTERPRETER) {
     sesha_message_free(request);
-    PyErr_SetString(PyExc_TypeError,
-                    "a reference can only be an argument of calls of its own session: use session.run or "
-                    "session.call, or pass reference.get()");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "a reference can only be an argument of calls of its own session: use session.run or "
+        "session.call, or pass reference.get()");
     return nullptr;
   }
   sesha_slot* slot;
@@ -171,11 +187,12 @@ PyObject* call_in_pool(Dispatcher* dispatcher, const Arguments& arguments, int64
   sesha_interpreter* interpreter = sesha_slot_interpreter(slot);
   sesha_message* reply = nullptr;
   sesha_status status;
-  // The pool outlives the call even if the Dispatcher's last reference goes meanwhile: the caller has one.
-  Py_BEGIN_ALLOW_THREADS
+  // The pool outlives the call even if the Dispatcher's last reference goes meanwhile: the caller
+  // has one.
+  Py_BEGIN_ALLOW_THREADS;
   status = call_interpreter(interpreter, request, deadline, &reply);
   if (status != SESHA_DIED) sesha_slot_release(slot);
-  Py_END_ALLOW_THREADS
+  Py_END_ALLOW_THREADS;
   if (status == SESHA_DIED) {
     // Out of the pool before its slot is free, lest another call is sent there.
     report_death(dispatcher, interpreter);
@@ -186,7 +203,8 @@ PyObject* call_in_pool(Dispatcher* dispatcher, const Arguments& arguments, int64
 
 Dispatcher* dispatcher_of(PyObject* self) {
   Dispatcher* dispatcher = reinterpret_cast<PoolBase*>(self)->dispatcher;
-  if (dispatcher == nullptr) PyErr_SetString(PyExc_RuntimeError, "Pool.__init__ was not called or failed");
+  if (dispatcher == nullptr)
+    PyErr_SetString(PyExc_RuntimeError, "Pool.__init__ was not called or failed");
   return dispatcher;
 }
 
@@ -196,7 +214,8 @@ PyObject* pool_run(PyObject* self, PyObject* const* items, Py_ssize_t count, PyO
   return call_in_pool(dispatcher, {items, count, names}, guests::kForever);
 }
 
-PyObject* pool_run_within(PyObject* self, PyObject* const* items, Py_ssize_t count, PyObject* names) {
+PyObject* pool_run_within(PyObject* self, PyObject* const* items, Py_ssize_t count,
+                          PyObject* names) {
   Dispatcher* dispatcher = dispatcher_of(self);
   if (dispatcher == nullptr) return nullptr;
   if (count < 1) {
@@ -211,8 +230,8 @@ PyObject* pool_run_within(PyObject* self, PyObject* const* items, Py_ssize_t cou
 int pool_init(PyObject* self, PyObject* args, PyObject* kwargs) {
   PyObject* dispatcher;
   static const char* names[] = {"dispatcher", nullptr};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!:PoolBase", const_cast<char**>(names), dispatcher_type,
-                                   &dispatcher)) {
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!:PoolBase", const_cast<char**>(names),
+                                   dispatcher_type, &dispatcher)) {
     return -1;
   }
   PoolBase* pool = reinterpret_cast<PoolBase*>(self);
@@ -241,15 +260,20 @@ void pool_dealloc(PyObject* self) {
 }
 
 PyMethodDef pool_methods[] = {
-    {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(pool_run)), METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("run($self, fn, /, *args, **kwargs)\n--\n\n"
-               "Call fn(*args, **kwargs) in a free interpreter, in the calling thread, and return its result.\n\n"
-               "Waits for a free interpreter if there is none; Ctrl-C ends the wait. Thread-safe.\n\n"
-               "Raises what fn raises (RemoteError if its type can't be imported here), TypeError if a value can't\n"
-               "cross, QueueFull, InterpreterDied, PoolClosed or ForkedProcessError.")},
+    {"run", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(pool_run)),
+     METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR(
+         "run($self, fn, /, *args, **kwargs)\n--\n\n"
+         "Call fn(*args, **kwargs) in a free interpreter, in the calling thread, and return its "
+         "result.\n\n"
+         "Waits for a free interpreter if there is none; Ctrl-C ends the wait. Thread-safe.\n\n"
+         "Raises what fn raises (RemoteError if its type can't be imported here), TypeError if a "
+         "value can't\n"
+         "cross, QueueFull, InterpreterDied, PoolClosed or ForkedProcessError.")},
     {"_run_within", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(pool_run_within)),
      METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("_run_within($self, timeout, fn, /, *args, **kwargs)\n--\n\nrun with a time limit in seconds.")},
+     PyDoc_STR("_run_within($self, timeout, fn, /, *args, **kwargs)\n--\n\nrun with a time limit "
+               "in seconds.")},
     {nullptr, nullptr, 0, nullptr}};
 
 PyType_Slot pool_slots[] = {{Py_tp_doc, const_cast<char*>("The native base of sesha.Pool.")},

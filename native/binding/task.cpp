@@ -13,7 +13,8 @@ void free_context(TaskContext* context) {
 void drop_task(void* pointer, sesha_status why) {
   TaskContext* context = static_cast<TaskContext*>(pointer);
   const PyGILState_STATE state = PyGILState_Ensure();
-  PyObject* result = PyObject_CallMethod(context->future, why == SESHA_DIED ? "_fail_unrun" : "_cancel_unrun", nullptr);
+  PyObject* result = PyObject_CallMethod(
+      context->future, why == SESHA_DIED ? "_fail_unrun" : "_cancel_unrun", nullptr);
   if (result == nullptr) PyErr_WriteUnraisable(context->future);
   Py_XDECREF(result);
   free_context(context);
@@ -45,8 +46,7 @@ namespace {
 
 /// `context` is valid only for who took the task out of the queue.
 struct Task {
-  PyObject_HEAD
-  sesha_request* request;
+  PyObject_HEAD sesha_request* request;
   TaskContext* context;
   uint64_t fork_generation;
 };
@@ -76,10 +76,10 @@ void task_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyMethodDef task_methods[] = {
-    {"cancel", task_cancel, METH_NOARGS,
-     PyDoc_STR("cancel($self)\n--\n\nTake the task out of the queue: True for the one call that did it.")},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef task_methods[] = {{"cancel", task_cancel, METH_NOARGS,
+                               PyDoc_STR("cancel($self)\n--\n\nTake the task out of the queue: "
+                                         "True for the one call that did it.")},
+                              {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef task_getset[] = {
     {"state", task_state, nullptr,

@@ -1,7 +1,7 @@
 """Many complete Pythons in one process, and packages of models for them.
 
-Importing this is cheap and imports nothing else: names are loaded when they are first used, so that an
-interpreter of a pool, which imports it too, has only what it needs.
+Importing this is cheap and imports nothing else: names are loaded when they are first used, so that
+an interpreter of a pool, which imports it too, has only what it needs.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _HOMES = {
     "current_interpreter": "sesha.runtime.output",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0605 - the table is the one list of public names
+__all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a name may be anything
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'sesha' has no attribute {name!r}")

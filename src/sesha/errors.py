@@ -11,14 +11,14 @@
     |-- SessionClosed          the session of a reference has ended (a RuntimeError too)
     |-- ReplicaUnloaded        the replica was unloaded from its pool's interpreters
     |-- ForkedProcessError     a forked child used its parent's pool (a RuntimeError too)
-    |-- QueueFull              the pool's bounded queue has no room (a queue.Full too)
-    `-- CallTimeout            a call or its wait took too long (a TimeoutError too)
+    |-- QueueFull              the pool's bounded queue has no room (a queue.Full)
+    `-- CallTimeout            a call or its wait was too long (a TimeoutError)
 
     RemoteTraceback            a traceback of another interpreter: the cause of what a call raises
 
-Wrong arguments raise what Python raises for them: ``TypeError`` (a value that can't cross to another
-interpreter, with the path to it), ``ValueError``. An exception that a call raises arrives as its own
-type if both sides know the type, with a :class:`RemoteTraceback` as its ``__cause__``.
+Wrong arguments raise what Python raises for them: ``TypeError`` (a value that can't cross, with the
+path to it), ``ValueError``. An exception that a call raises arrives as its own type if both sides
+know the type, with a :class:`RemoteTraceback` as its ``__cause__``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -42,6 +43,10 @@ FILES = {
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "model.sesha"
+
+
+def iter_nothing() -> Iterator[int]:
+    yield from ()
 
 
 def load(name: str) -> ModuleType:
@@ -206,7 +211,7 @@ def test_mocked_module(project: Project, target: Path) -> None:
     with PackageImporter(target) as importer:
         uses = importer.import_module("uses")
         assert repr(uses.Thing) == "MockedObject(absent_one.tools.Thing)"
-        with pytest.raises(NotImplementedError, match="absent_one.tools.Thing was mocked"):
+        with pytest.raises(NotImplementedError, match=r"absent_one\.tools\.Thing was mocked"):
             uses.build()
         assert importer.manifest is not None
         assert "absent_one.tools" in importer.manifest.mocks
@@ -215,7 +220,7 @@ def test_mocked_module(project: Project, target: Path) -> None:
 def test_mocked_but_in_a_pickle(project: Project, target: Path) -> None:
     """Objects of a mocked module in a pickle are an error that names them."""
     project(FILES)
-    with pytest.raises(PackagingError, match=r"app.model is mocked, but a pickle has objects of it"):
+    with pytest.raises(PackagingError, match=r"app.model is mocked, but a pickle has"):
         with PackageExporter(target) as exporter:
             exporter.mock("app.**")
             exporter.save_pickle("saved", "model.pkl", load("app.model").Model(1))
@@ -406,7 +411,7 @@ def test_unpicklable_object(target: Path) -> None:
     """What can't be pickled is an error that names the resource and the cause."""
     with PackageExporter(target) as exporter:
         with pytest.raises(PickleError, match=r"<saved.x.pkl>.*generator"):
-            exporter.save_pickle("saved", "x.pkl", (x for x in ()))
+            exporter.save_pickle("saved", "x.pkl", iter_nothing())
 
 
 def test_pickle_protocols(target: Path) -> None:
@@ -560,7 +565,7 @@ def test_module_name_must_be_text(target: Path) -> None:
 
 
 def test_extension_of_nobodys_is_refused(project: Project, target: Path) -> None:
-    """An extension module outside any distribution can't be interned; the error says what to add."""
+    """An extension module outside any distribution is an error that says what to add."""
     folder = project({"uses_ext.py": "def f():\n    import own_ext\n"})
     (folder / "own_ext.cpython-311-x86_64-linux-gnu.so").write_bytes(b"\x7fELF")
     (folder / "own_ext.abi3.so").write_bytes(b"\x7fELF")

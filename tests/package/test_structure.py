@@ -6,13 +6,7 @@ FILES = ["a/b/c.py", "a/b/d.txt", "a/e.py", "f.json"]
 def test_drawing() -> None:
     """The tree is drawn with folders first."""
     assert str(Directory.of("x.sesha", FILES)) == (
-        "x.sesha\n"
-        "├── a\n"
-        "│   ├── b\n"
-        "│   │   ├── c.py\n"
-        "│   │   └── d.txt\n"
-        "│   └── e.py\n"
-        "└── f.json\n"
+        "x.sesha\n├── a\n│   ├── b\n│   │   ├── c.py\n│   │   └── d.txt\n│   └── e.py\n└── f.json\n"
     )
 
 

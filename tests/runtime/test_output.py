@@ -51,7 +51,7 @@ def test_lines_are_marked_once() -> None:
 
 
 def test_output_and_warnings_of_an_interpreter_are_marked() -> None:
-    """With stream_prefix, lines on stdout and stderr tell where they come from; the host's are as ever."""
+    """With stream_prefix, lines on stdout and stderr tell which interpreter wrote them."""
     ended = run_script(
         """
         import warnings

@@ -154,4 +154,3 @@ def test_a_reference_that_outlives_its_session_is_harmless(pool: Pool) -> None:
     ):
         with pytest.raises(SessionClosed):
             use()
-    del kept, iterator

@@ -144,7 +144,7 @@ def test_a_type_that_only_the_callee_knows_is_a_remote_error() -> None:
 def test_a_result_that_cannot_cross_is_a_type_error_of_the_call() -> None:
     """The path begins with the result."""
     with pytest.raises(TypeError, match=r"^result\['x'\]\[1\]: cannot send a generator"):
-        call(lambda: {"x": [1, (i for i in ())]})
+        call(lambda: {"x": [1, (i for i in [1])]})
 
 
 def test_an_error_gives_back_what_the_call_was_lent() -> None:

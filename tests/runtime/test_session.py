@@ -50,6 +50,32 @@ def test_an_error_in_a_source_shows_its_line(pool: Pool) -> None:
     assert "broken = one / 0" in str(caught.value.__cause__)
 
 
+def test_sources_are_forgotten_with_their_session(single: Pool) -> None:
+    """What sessions ran is not kept for tracebacks once nothing of them is left."""
+    for _ in range(20):
+        with single.session() as session:
+            session.exec("def double(x):\n    return 2 * x\n")
+    del session
+    with single.session() as session:
+        session.exec("import gc, linecache\ngc.collect()")
+        kept = session.eval("[name for name in linecache.cache if name.startswith('<session ')]")
+        assert len(kept.get()) <= 2
+
+
+def test_a_function_that_outlives_its_session_shows_its_lines(single: Pool) -> None:
+    """Lines are remembered for as long as a function from a session's source is there."""
+    with single.session() as session:
+        session.exec("def fail():\n    broken = 1 / 0\n")
+        session.exec("import builtins\nbuiltins.kept_function = fail")
+    del session
+    with single.session() as session:
+        session.exec("import gc\ngc.collect()")
+        with pytest.raises(ZeroDivisionError) as caught:
+            session.exec("import builtins\nbuiltins.kept_function()")
+        assert "broken = 1 / 0" in str(caught.value.__cause__)
+        session.exec("del builtins.kept_function")
+
+
 def test_a_source_that_is_no_python_is_a_syntax_error(pool: Pool) -> None:
     """A SyntaxError arrives as one."""
     with pool.session() as session:
@@ -64,7 +90,7 @@ def test_call_keeps_and_run_copies(pool: Pool) -> None:
     with pool.session() as session:
         kept = session.call(sorted, [3, 1, 2])
         assert session.run("builtins:len", kept) == 3
-        assert session.run(sorted, kept, reverse=True) == [3, 2, 1]
+        assert session.run("builtins:sorted", kept, reverse=True) == [3, 2, 1]
         assert session.reference({"a": 1})["a"].get() == 1
 
 

@@ -48,6 +48,7 @@ class _Files(Protocol):
     """Where members are: their sizes, and a descriptor and an offset for the bytes of each."""
 
     sizes: Mapping[str, int]
+    alignments: dict[str, int]
 
     def locate(self, name: str) -> "tuple[_Descriptor, int]":
         """The open file that has the member, and where in it; MemberMissingError if none."""
@@ -115,6 +116,11 @@ class Container:
             return self._digests[name]
         except KeyError:
             raise MemberMissingError(f"{self.origin} has no member {names.shown(name)}") from None
+
+    def alignment(self, name: str) -> int:
+        """What the member's place in the file was made a multiple of, to write it so again."""
+        self.digest(name)
+        return self._open_files().alignments.get(name, 1)
 
     def read(self, name: str) -> bytes:
         """The bytes of a member, checked against the manifest.
@@ -301,9 +307,11 @@ class _Archive:
         self._descriptor = descriptor
         self._offsets: dict[str, int] = {}
         sizes: dict[str, int] = {}
+        self.alignments: dict[str, int] = {}
         for member in directory.read(descriptor.number, status.st_size):
             self._offsets[member.name] = member.offset
             sizes[member.name] = member.size
+            self.alignments[member.name] = member.alignment
         self.sizes: Mapping[str, int] = MappingProxyType(sizes)
 
     def locate(self, name: str) -> tuple[_Descriptor, int]:
@@ -328,6 +336,10 @@ class _Folder:
                     )
                 sizes[name] = status.st_size
         names.check_all(sizes)
+        # Files lie where the system puts them; written into a file, tensors are wanted on pages.
+        self.alignments = {
+            name: directory.MAX_ALIGNMENT for name in sizes if name.endswith(".safetensors")
+        }
         self.sizes: Mapping[str, int] = MappingProxyType(sizes)
 
     def locate(self, name: str) -> tuple[_Descriptor, int]:

@@ -11,6 +11,7 @@ from sesha.package.exporter import PackageExporter
 from sesha.package.importer import PackageImporter
 from sesha.package.importers import sys_importer
 from sesha.package.pickles import scan
+from sesha.package.torch_archive import declared_externs
 
 if TYPE_CHECKING:
     import os
@@ -55,10 +56,13 @@ def convert(
     with PackageImporter(old, check="none") as importer:
         if importer.manifest is not None:
             raise PackageError(f"{old} is a package of sesha already")
+        # Strict: what the archive leaves out must not come in from this environment.
         with PackageExporter(
-            new, importer=(importer, sys_importer), name=name, version=version
+            new, importer=(importer, sys_importer), strict=True, name=name, version=version
         ) as exporter:
             exporter.extern([f"{each}.**" for each in importer.extern_modules])
+            for each in declared_externs(importer.read_member):
+                exporter.add_dependency(each)
             _save_modules(importer, exporter)
             pickles = [
                 _save_pickle(importer, exporter, member)
@@ -76,7 +80,9 @@ def _save_modules(importer: PackageImporter, exporter: PackageExporter) -> None:
         if entry.member is None or generated or name == mocks.IMPLEMENTATION_MODULE:
             continue
         source = importer.get_source(name) or ""
-        exporter.save_source_string(name, source, entry.is_package)
+        exporter.save_source_string(name, source, entry.is_package, dependencies=False)
+        if "from _mock import" in source:
+            exporter.add_dependency(mocks.IMPLEMENTATION_MODULE)
 
 
 def _members(importer: PackageImporter) -> list[str]:

@@ -55,6 +55,7 @@ ALIGNMENT_EXTRA = 0xD935
 # kind, length of what follows, alignment; then zeros.
 ALIGNMENT_FIELD = struct.Struct("<HHH")
 LOCAL_HEADER_SIZE = _LOCAL.size
+MAX_ALIGNMENT = 4096
 
 _NONE16 = 0xFFFF
 _NONE32 = 0xFFFFFFFF
@@ -68,12 +69,16 @@ _DOS_FOLDER = 0x10
 
 
 class Member(NamedTuple):
-    """One member of the zip: its data is `size` bytes of the file at `offset`."""
+    """One member of the zip: its data is `size` bytes of the file at `offset`.
+
+    `alignment` is what its offset was made a multiple of; 1 if nothing was done for it.
+    """
 
     name: str
     offset: int
     size: int
     crc: int
+    alignment: int
 
 
 class _Entry(NamedTuple):
@@ -297,6 +302,7 @@ def _member(descriptor: int, entry: _Entry, limit: int) -> Member:
     ):
         raise MemberError(f"the two headers of the member {shown} contradict each other")
     offset = entry.header + fixed + extra_size
+    alignment = 1
     if offset + entry.size > limit:
         raise MemberRangeError(
             f"the member {shown} is declared as {entry.size} bytes, which reach beyond the zip's "
@@ -304,15 +310,18 @@ def _member(descriptor: int, entry: _Entry, limit: int) -> Member:
         )
     if extra_size:
         extra = _exactly(descriptor, entry.header + fixed, extra_size)
-        size, compressed = _local_extra(shown, extra, size, compressed)
+        size, compressed, alignment = _local_extra(shown, extra, size, compressed)
+        if offset % alignment:
+            raise MemberError(f"the member {shown} is not aligned to {alignment} as it declares")
     if (size, compressed) != (entry.size, entry.size):
         raise MemberError(f"the two headers of the member {shown} contradict each other in size")
-    return Member(entry.name, offset, entry.size, entry.crc)
+    return Member(entry.name, offset, entry.size, entry.crc, alignment)
 
 
-def _local_extra(shown: str, extra: bytes, size: int, compressed: int) -> tuple[int, int]:
-    """Checks a local header's extra fields; the member's sizes with zip64 applied."""
+def _local_extra(shown: str, extra: bytes, size: int, compressed: int) -> tuple[int, int, int]:
+    """Checks a local header's extra fields; the sizes with zip64 applied, and the alignment."""
     position = 0
+    alignment = 1
     seen = set()
     while position < len(extra):
         if position + _EXTRA.size > len(extra):
@@ -328,8 +337,11 @@ def _local_extra(shown: str, extra: bytes, size: int, compressed: int) -> tuple[
             # Nothing can hide in the padding.
             if length < 2 or data.count(0, 2) != length - 2:  # noqa: PLR2004
                 raise MemberError(f"the padding of the member {shown} is not empty")
+            alignment = int.from_bytes(data[:2], "little")
+            if alignment.bit_count() != 1 or alignment > MAX_ALIGNMENT:
+                raise MemberError(f"the alignment of the member {shown} is not a power of 2")
         elif length != 16 or (size, compressed) != (_NONE32, _NONE32):  # noqa: PLR2004
             raise MemberError(f"the 64-bit sizes of the member {shown} are damaged")
         else:
             size, compressed = struct.unpack("<QQ", data)
-    return size, compressed
+    return size, compressed, alignment

@@ -161,7 +161,11 @@ class PackageLoader(importlib.abc.Loader):
         name = demangle(fullname)
         if not name or (member := self._entry(name).member) is None:
             return None
-        return importlib.util.decode_source(self.namespace.read_source(member))
+        try:
+            return importlib.util.decode_source(self.namespace.read_source(member))
+        except ValueError as error:
+            # The file was closed: linecache and inspect take this for "no source".
+            raise ImportError(f"{fullname} has no source any more: {error}") from error
 
     def get_code(self, fullname: str) -> CodeType | None:
         """Compiled source of a module; None for a package without ``__init__``."""
@@ -265,11 +269,16 @@ class PackageLoader(importlib.abc.Loader):
     def _import_own(self, name: str, caller: FrameType | None) -> ModuleType:
         mangled = name if is_mangled(name) else mangle(self.namespace.prefix, name)
         try:
-            return importlib.import_module(mangled)
+            # Not importlib.import_module: where two threads import in a circle, that raises.
+            builtins.__import__(mangled)
         except ModuleNotFoundError as error:
             if isinstance(error, HermeticError) or not self._is_mine(error.name):
                 raise
             raise self._refusal(demangle(error.name or ""), caller) from None
+        module = sys.modules.get(mangled)
+        if module is None:
+            raise ImportError(f"{name} took itself out of sys.modules", name=name)
+        return module
 
     def _import_relative(
         self,

@@ -268,7 +268,7 @@ def _ask_finders(name: str, path: Sequence[str] | None) -> importlib.machinery.M
         try:
             spec = find(name, path, None)
         except KeyError:
-            # A folder of modules in another one: its path asks for the parent, which isn't imported.
+            # A folder of modules in another: its path asks for the parent, which isn't imported.
             return _nested_namespace(name, path or ())
         except (ImportError, ValueError, AttributeError):
             continue

@@ -15,11 +15,13 @@ from _mock import MockedObject
 def __getattr__(name):
     if name.startswith("__") and name.endswith("__"):
         raise AttributeError(name)
-    return MockedObject(__name__.partition(".")[2] + "." + name, _suppress_err=True)
+    return MockedObject(__name__ + "." + name, _suppress_err=True)
 '''
 
 IMPLEMENTATION = '''\
 """Objects that stand in for those of mocked modules: they can be named, not used."""
+
+import re
 
 _OPERATIONS = """
 abs add aenter aexit aiter and anext await bool bytes call ceil complex contains copy deepcopy
@@ -41,7 +43,8 @@ class MockedObject:
         return super().__new__(cls)
 
     def __init__(self, name, _suppress_err):
-        self.__dict__["_name"] = name
+        # Without the prefix under which the package was opened.
+        self.__dict__["_name"] = re.sub(r"^_sesha_package_[0-9]+[.]", "", name)
 
     def __repr__(self):
         return f"MockedObject({self._name})"

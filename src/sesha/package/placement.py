@@ -64,6 +64,8 @@ class Placement:
         if target is None:
             moved = self._map_location(storage, location)
             return storage if moved is None else getattr(moved, "_untyped_storage", moved)
+        if target.partition(":")[0] == "meta":
+            return torch.UntypedStorage(storage.nbytes(), device="meta")
         try:
             return storage.to(device=torch.device(target))
         except (RuntimeError, AssertionError) as error:

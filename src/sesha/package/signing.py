@@ -26,7 +26,7 @@ from sesha.package.container import Container
 from sesha.package.errors import DigestError, FormatError, SignatureError
 from sesha.package.keys import PrivateKey, PrivateKeySource, PublicKey, PublicKeySource
 from sesha.package.staging import StagedFile
-from sesha.package.writer import PAGE, ContainerWriter
+from sesha.package.writer import ContainerWriter
 
 _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
@@ -250,8 +250,7 @@ def _rewrite(
     """Writes the package again with a signature; DigestError if its bytes are not as declared."""
     with ContainerWriter(path, progress=progress) as writer:
         for name in container.names:
-            align = PAGE if name.endswith(".safetensors") else 1
-            added = writer.add(name, container.map(name), align=align)
+            added = writer.add(name, container.map(name), align=container.alignment(name))
             if added != container.digest(name):
                 raise DigestError(
                     f"{container.origin} was altered or damaged: {names.shown(name)} is not what "

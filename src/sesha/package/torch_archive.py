@@ -23,12 +23,12 @@ from sesha.package.placement import Placement
 from sesha.package.unpickling import Unpickler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sesha.package.archives import Archive
     from sesha.package.importer import PackageImporter
 
-__all__ = ["TorchArchive", "is_archive", "is_folder", "open_file", "open_folder"]
+__all__ = ["TorchArchive", "declared_externs", "is_archive", "is_folder", "open_file", "open_folder"]
 
 _EXTERNS = ".data/extern_modules"
 _VERSION = ".data/python_version"
@@ -61,6 +61,15 @@ def open_file(source: Source) -> Archive:
 def open_folder(source: Source) -> Archive:
     """Opens an unpacked archive."""
     return TorchArchive(_Folder(Path(os.fspath(source))))  # type: ignore[arg-type]
+
+
+def declared_externs(read: Callable[[str], bytes]) -> list[str]:
+    """The externs that an archive lists, without those that are always allowed.
+
+    Args:
+        read: Gives the bytes of a member.
+    """
+    return [line for line in read(_EXTERNS).decode("utf-8").splitlines() if line]
 
 
 class _Zip:
@@ -116,8 +125,9 @@ class TorchArchive:
         self.names = tuple(files.names)
         self._known = frozenset(files.names)
         self.modules = _modules(files.names)
-        lines = files.read(_EXTERNS).decode("utf-8").splitlines()
-        self.externs = Externs(tuple(dict.fromkeys([*filter(None, lines), *_IMPLICIT])))
+        self.externs = Externs(
+            tuple(dict.fromkeys([*declared_externs(files.read), *_IMPLICIT]))
+        )
         self.python_version = (
             files.read(_VERSION).decode("utf-8").strip() if _VERSION in self._known else None
         )

@@ -23,7 +23,7 @@ from sesha.package.errors import MemberNameError, PackageError
 from sesha.package.manifest import Manifest, MemberDigest
 from sesha.package.staging import StagedFile
 
-PAGE = 4096  # bytes; the alignment of tensors' data
+PAGE = directory.MAX_ALIGNMENT  # bytes; what the data of tensors is aligned to
 _CHUNK = 8 << 20
 # Below this much, handing a chunk to another thread costs more than hashing it.
 _SMALL = 128 << 10

@@ -1,1 +1,1 @@
-
+"""Interpreters, pools of them, and what crosses between them."""

@@ -2,7 +2,8 @@
 
 Pickling a lambda costs more than the call that carries it. Native code keeps the pickle and, before
 it sends it again, compares what the function captures, object by object, with what it captured
-when it was pickled. That is sound only if those objects can't change themselves, which is decided here.
+when it was pickled. That is sound only if those objects can't change themselves: what decides that
+is here.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A message is pickled whole, by cloudpickle, but for the arrays, tensors and handles in it. Those
 become parts of the message, which lend their memory: :meth:`_Pickler.reducer_override` hands them
-to the message's sink and leaves a marker in the pickle, an out-of-band buffer (PEP 574). On the other
-side the list of parts takes the place of the list of buffers.
+to the message's sink and leaves a marker in the pickle, an out-of-band buffer (PEP 574). On the
+other side the list of parts takes the place of the list of buffers.
 
 Thread-safe; imports cloudpickle, which is why native code imports this module only when it must.
 """

@@ -17,7 +17,8 @@ class CallFuture(Future[T]):
     """A `concurrent.futures.Future` that leaves the pool's queue when it is cancelled.
 
     Whether the call has begun is known to the queue alone, so that a worker need not take the
-    host's GIL to say so: a call can be cancelled exactly as long as no worker has been chosen for it.
+    host's GIL to say so: a call can be cancelled exactly as long as no worker has been chosen for
+    it.
     """
 
     _task: Task | None = None
@@ -44,5 +45,7 @@ class CallFuture(Future[T]):
     def _fail_unrun(self) -> None:
         """Fail the future of a call that no interpreter will run."""
         self.set_exception(
-            InterpreterDied("the interpreter that the call waited for died, and no other can run it")
+            InterpreterDied(
+                "the interpreter that the call waited for died, and no other can run it"
+            )
         )

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SOURCES = "__sesha_sources__"
+"""Where a session's namespace keeps the sources that ran in it."""
+
 
 def identity(value: T) -> T:
-    """Return the value: copies what a reference stands for, or leaves a copy of an argument here."""
+    """Return the value: copies what a reference stands for, or leaves an argument here."""
     return value
 
 
@@ -50,9 +53,11 @@ def new_namespace() -> dict[str, Any]:
 
 def execute(namespace: dict[str, Any], source: str, filename: str) -> None:
     """Run statements; tracebacks show their lines."""
-    from sesha.runtime.sources import remember_lines
+    from sesha.runtime.sources import RememberedSources
 
-    remember_lines(filename, source)
+    remembered = namespace.setdefault(_SOURCES, RememberedSources())
+    if isinstance(remembered, RememberedSources):  # a source may bind any name
+        remembered.add(filename, source)
     exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - it is what a session is for
 
 
@@ -94,9 +99,9 @@ def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
 def become_main_thread() -> None:
     """Make the calling thread the one that Python's end takes for the main thread.
 
-    `threading` gives that name to the thread in which the interpreter was started, which is over by now; it
-    would be waited for until it gives a lock back.
+    `threading` gives that name to the thread in which the interpreter was started, which is over by
+    now; it would be waited for until it gives a lock back.
     """
     import threading
 
-    threading.main_thread()._ident = threading.get_ident()  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way
+    threading.main_thread()._ident = threading.get_ident()  # type: ignore[attr-defined]

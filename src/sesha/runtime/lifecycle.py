@@ -152,6 +152,9 @@ class Lifecycle:
             self._apply(index, done)
             if prepare.initializer is not None:
                 self._call(index, prepare.initializer, *prepare.initargs)
+            if prepare.preload or prepare.initializer is not None:
+                # Imports free much of what they allocate: a few MiB for torch.
+                _native.trim_memory()
             with self._lock:
                 self._apply(index, done)
                 slots = self.dispatcher.add(index, self._threads_per_interpreter)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def current_interpreter() -> int:
-    """Return the index of the interpreter that runs this: 0 is the host, those of pools count from 1."""
+    """Return the index of the interpreter that runs this: 0 is the host, others count from 1."""
     return _native.current_interpreter()
 
 

@@ -42,7 +42,7 @@ def pack(obj: Any) -> Payload:
     parts: list[Any] = []
     numbers: dict[int, int] = {}
 
-    class Packer(cloudpickle.Pickler):  # type: ignore[misc, name-defined]
+    class Packer(cloudpickle.Pickler):  # type: ignore[misc]
         def persistent_id(self, value: Any) -> int | None:
             if not _is_array(value):
                 return None
@@ -70,7 +70,7 @@ def unpack(payload: Payload) -> Any:
 
 
 def _is_array(value: Any) -> bool:
-    """Tell values that cross by themselves, of exact types: subclasses pickle themselves around those."""
+    """Tell values that cross by themselves, of exact types: subclasses are pickled around those."""
     cls = type(value)
     root = cls.__module__.partition(".")[0]
     if root == "numpy":

@@ -76,34 +76,34 @@ class Pool(PoolBase, Executor):
     """N complete Python interpreters in this process, each with a GIL of its own.
 
     A pool is a `concurrent.futures.Executor`, and a context manager that ends it. Functions are
-    callables or ``"module:qualname"``; those that can't be imported by name (lambdas, closures, what
-    ``__main__`` defines) are sent by value. Arguments and results cross as `docs/api.md` says: arrays
-    and tensors without a copy, everything else by value.
+    callables or ``"module:qualname"``; those that can't be imported by name (lambdas, closures,
+    what ``__main__`` defines) are sent by value. Arguments and results cross as `docs/api.md` says:
+    arrays and tensors without a copy, everything else by value.
 
-    A pool that nobody refers to any more ends by itself, after the calls that were submitted; so does
-    one that is open when Python exits. In a process forked off this one, every use of the pool raises
-    `ForkedProcessError`.
+    A pool that nobody refers to any more ends by itself, after the calls that were submitted; so
+    does one that is open when Python exits. In a process forked off this one, every use of the pool
+    raises `ForkedProcessError`.
 
     Thread safety: every method may be called by any thread, `shutdown` also by a future's callback.
 
     Args:
         interpreters: How many; by default as many as there are cores for this process.
-        threads_per_interpreter: How many calls one interpreter may run at a time. They share its GIL, so
-            more than one helps only calls that let go of it: numeric kernels, input and output.
+        threads_per_interpreter: How many calls one interpreter may run at a time. They share its
+            GIL, so more than one helps only calls that let go of it: numeric kernels, waiting.
         preload: Names of modules that each interpreter imports before its first call.
-        queue_limit: How many calls may wait for a free interpreter; more raise `QueueFull`. None: any
-            number. 0: a call that finds no free interpreter is refused.
+        queue_limit: How many calls may wait for a free interpreter; more raise `QueueFull`. None:
+            any number. 0: a call that finds no free interpreter is refused.
         initializer: Called in each interpreter before its first call, a replacement's too.
         initargs: Arguments of ``initializer``.
-        stream_prefix: Put before each line that an interpreter prints, warns or logs to its stdout or
-            stderr; ``{interpreter}`` in it becomes the interpreter's index.
+        stream_prefix: Put before each line that an interpreter prints, warns or logs to its stdout
+            or stderr; ``{interpreter}`` in it becomes the interpreter's index.
 
     Raises:
         InterpreterStartError: One interpreter could not be started, or its preload or initializer
             failed (the ``__cause__``); those already started have been stopped.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but one by keyword
         self,
         interpreters: int | None = None,
         *,
@@ -134,27 +134,28 @@ class Pool(PoolBase, Executor):
         # At exit `lifecycle` ends the pools itself, at the right moment.
         weakref.finalize(self, self._lifecycle.abandon).atexit = False
 
-    @overload  # type: ignore[override]
+    @overload
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> CallFuture[T]: ...
     @overload
     def submit(self, fn: str, /, *args: Any, **kwargs: Any) -> CallFuture[Any]: ...
     def submit(self, fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> CallFuture[Any]:
-        """Queue ``fn(*args, **kwargs)`` and return its future. The arguments are read before this returns.
+        """Queue ``fn(*args, **kwargs)``, whose arguments are read now, and return its future.
 
         Raises:
             PoolClosed: After `shutdown`; a RuntimeError, as for every executor.
             QueueFull: ``queue_limit`` calls wait already.
             TypeError: An argument can't cross; the text names the path to it.
         """
-        return self._submit_to(None, False, fn, args, kwargs)
+        return self._submit_to(None, fn, args, kwargs)
 
     def _submit_to(
         self,
         interpreter: int | None,
-        unbounded: bool,
         fn: Callable[..., Any] | str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        *,
+        unbounded: bool = False,
     ) -> CallFuture[Any]:
         lifecycle = self._lifecycle
         lifecycle.ensure_workers()
@@ -176,8 +177,10 @@ class Pool(PoolBase, Executor):
         Closing the iterator cancels calls that still wait.
 
         Raises:
-            TimeoutError: From the iterator, if a result is not there ``timeout`` seconds after `map`.
-            QueueFull: More calls than fit in a bounded queue; those already submitted are cancelled.
+            TimeoutError: From the iterator, if a result is not there ``timeout`` seconds after
+                `map`.
+            QueueFull: More calls than fit in a bounded queue; those already submitted are
+                cancelled.
         """
         if options:
             raise TypeError(f"map() got an unexpected keyword argument {next(iter(options))!r}")
@@ -196,7 +199,7 @@ class Pool(PoolBase, Executor):
         futures: list[CallFuture[Any]] = []
         try:
             for arguments in calls:
-                futures.append(self._submit_to(None, False, fn, arguments, {}))  # noqa: PERF401 - kept on failure
+                futures.append(self._submit_to(None, fn, arguments, {}))  # noqa: PERF401 - kept on failure
         except BaseException:
             for future in futures:
                 future.cancel()
@@ -227,13 +230,14 @@ class Pool(PoolBase, Executor):
 
         Cancelling takes the call out of the queue; one that has begun runs to its end unobserved.
         """
-        return await asyncio.wrap_future(self._submit_to(None, False, fn, args, kwargs))
+        return await asyncio.wrap_future(self._submit_to(None, fn, args, kwargs))
 
     def with_timeout(self, seconds: float | None) -> TimeLimitedPool:
         """Return a view of the pool whose `run` raises `CallTimeout` after so many seconds.
 
-        The time counts from the call, waiting included. A call that is running then gets CallTimeout raised in
-        its Python code; code that is in a C function gets it when that returns.
+        The time counts from the call, waiting included. A call that is running then gets
+        CallTimeout raised in its Python code; code that is in a C function gets it when that
+        returns.
         """
         return TimeLimitedPool(self, seconds)
 
@@ -242,15 +246,16 @@ class Pool(PoolBase, Executor):
     @overload
     def broadcast(self, fn: str, /, *args: Any, **kwargs: Any) -> list[Any]: ...
     def broadcast(self, fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> list[Any]:
-        """Call ``fn(*args, **kwargs)`` once in each interpreter; return the results in order of their index.
+        """Call ``fn(*args, **kwargs)`` in each interpreter; return results in order of index.
 
         Waits for each interpreter to be free, so not while this thread has a session of the pool.
-        ``queue_limit`` does not apply. When calls fail, the first failure is raised after all are over.
+        ``queue_limit`` does not apply. When calls fail, the first failure is raised after all are
+        over.
         """
         futures: list[CallFuture[Any]] = []
         try:
             for index in self.interpreters:
-                futures.append(self._submit_to(index, True, fn, args, kwargs))  # noqa: PERF401 - kept on failure
+                futures.append(self._submit_to(index, fn, args, kwargs, unbounded=True))  # noqa: PERF401 - kept on failure
             wait(futures)
         except BaseException:
             for future in futures:
@@ -269,8 +274,8 @@ class Pool(PoolBase, Executor):
     def register_module(self, name: str, source: str) -> None:
         """Make a module importable by that name in all interpreters, also in later ones.
 
-        It goes before modules of that name on ``sys.path``. An interpreter that has imported the name already keeps
-        what it has. ``a.b`` makes ``a`` a package.
+        It goes before modules of that name on ``sys.path``. An interpreter that has imported the
+        name already keeps what it has. ``a.b`` makes ``a`` a package.
 
         Raises:
             SyntaxError: The source can't be compiled.
@@ -338,7 +343,8 @@ class Pool(PoolBase, Executor):
 
         Args:
             wait: Return when all is over; else everything goes on in the background.
-            cancel_futures: Cancel calls that have not begun (blocked `run` calls raise `PoolClosed`).
+            cancel_futures: Cancel calls that have not begun (blocked `run` calls raise
+            `PoolClosed`).
         """
         lifecycle = self._lifecycle
         if lifecycle.dispatcher.forked:

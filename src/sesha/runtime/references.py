@@ -1,7 +1,7 @@
 """References: objects that stay in a session's interpreter.
 
-Thread safety: a reference may be used and dropped by any thread; the object there is freed soon after the last
-handle to it is gone, without waiting.
+Thread safety: a reference may be used and dropped by any thread; the object there is freed soon
+after the last handle to it is gone, without waiting.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
 
 _GUEST = "sesha.runtime.guest"
 
-# Python itself and libraries look for special names (copying, pickling, array protocols) that would not
+# Python itself and libraries look for special names (copying, pickling, array protocols) that
+# would not
 # mean the same from afar; these few do.
-_SPECIAL_NAMES = frozenset({"__name__", "__qualname__", "__version__", "__file__", "__dict__", "__all__", "__wrapped__"})
+_SPECIAL_NAMES = frozenset(
+    {"__name__", "__qualname__", "__version__", "__file__", "__dict__", "__all__", "__wrapped__"}
+)
 
 
 class Reference:
     """Stands for an object in the interpreter of a session.
 
-    Attributes, calls and items of a reference are references; iterating gives references. ``get()`` copies the
-    object out. ``len``, ``in``, ``bool``, ``str``, ``hasattr``, setting and deleting work there, at once. As an
-    argument of a call of the same session it arrives as the object itself.
+    Attributes, calls and items of a reference are references; iterating gives references. ``get()``
+    copies the object out. ``len``, ``in``, ``bool``, ``str``, ``hasattr``, setting and deleting
+    work there, at once. As an argument of a call of the same session it arrives as the object
+    itself.
 
     Raises (every operation):
         SessionClosed: The session or its pool has ended.
         InterpreterDied: The interpreter died.
-        What the operation raises there.
+        Exception: What the operation raises there, as its own type.
     """
 
     __slots__ = ("__weakref__", "_handle", "_hold")
@@ -53,12 +57,14 @@ class Reference:
         return self._hold.run(f"{_GUEST}:identity", self._handle)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Reference:
+        """Call the object and return a reference to the result."""
         return keep(self._hold, self, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Reference:
         if name.startswith("__") and name.endswith("__") and name not in _SPECIAL_NAMES:
             raise AttributeError(
-                f"special attributes such as {name} stay in the interpreter; use session.call('builtins:getattr', …)"
+                f"special attributes such as {name} are not reached from afar; "
+                "use session.call('builtins:getattr', reference, name)"
             )
         return keep(self._hold, "builtins:getattr", self, name)
 
@@ -103,7 +109,8 @@ class Reference:
         return cast("list[str]", self._hold.run("builtins:dir", self._handle))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # For a reference inside an argument of a call of its session: the handle arrives there as the object.
+        # For a reference inside an argument of a call of its session: the handle arrives there as
+        # the object.
         del protocol
         from sesha.runtime.guest import identity
 
@@ -131,14 +138,16 @@ def unwrap(value: Any) -> Any:
     return value._handle if type(value) is Reference else value
 
 
-def unwrap_all(
-    args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
+def unwrap_all(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """Return arguments with references replaced by their handles."""
-    return [unwrap(value) for value in args], {name: unwrap(value) for name, value in kwargs.items()}
+    return [unwrap(value) for value in args], {
+        name: unwrap(value) for name, value in kwargs.items()
+    }
 
 
-def keep(hold: Hold, fn: Callable[..., Any] | str | Reference, /, *args: Any, **kwargs: Any) -> Reference:
+def keep(
+    hold: Hold, fn: Callable[..., Any] | str | Reference, /, *args: Any, **kwargs: Any
+) -> Reference:
     """Call in a held interpreter and return a reference to the result."""
     positional, named = unwrap_all(args, kwargs)
     return Reference(hold, hold.keep(unwrap(fn), *positional, **named))

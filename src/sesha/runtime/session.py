@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from sesha.runtime.references import Reference, keep, unwrap, unwrap_all
 
@@ -24,14 +24,15 @@ _numbers = itertools.count(1)
 class Session:
     """One interpreter, pinned: what calls leave there, later calls find.
 
-    Made by `Pool.session`; a context manager. `run` gives values, as `Pool.run` does; `eval`, `call`,
-    `import_module` and `reference` give a `Reference` to an object that stays there.
+    Made by `Pool.session`; a context manager. `run` gives values, as `Pool.run` does; `eval`,
+    `call`, `import_module` and `reference` give a `Reference` to an object that stays there.
 
-    The session ends with `close`, with the pool, or when neither it nor a reference of it is referred to any more.
-    What is used after that raises `SessionClosed`; if the interpreter died, `InterpreterDied`.
+    The session ends with `close`, with the pool, or when neither it nor a reference of it is
+    referred to any more. What is used after that raises `SessionClosed`; if the interpreter died,
+    `InterpreterDied`.
 
-    Thread safety: several threads may use a session; their calls run side by side under the interpreter's
-    GIL, in whatever order.
+    Thread safety: several threads may use a session; their calls run side by side under the
+    interpreter's GIL, in whatever order.
     """
 
     def __init__(self, pool: Pool, hold: Hold) -> None:
@@ -100,10 +101,10 @@ class Session:
         return self._hold.run(unwrap(fn), *positional, **named)
 
     def close(self) -> None:
-        """End the session: the interpreter is free for others. Calls that run go on to their end. Idempotent."""
+        """End the session; calls that run go on to their end. Idempotent."""
         self._hold.release()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -20,6 +20,27 @@ def remember_lines(filename: str, source: str) -> None:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
 
 
+class RememberedSources:
+    """The sources that ran in one namespace, which holds this: remembered for as long as it lives.
+
+    Functions that they defined hold the namespace too, so tracebacks of those show their lines.
+    """
+
+    def __init__(self) -> None:
+        self._filenames: list[str] = []
+
+    def add(self, filename: str, source: str) -> None:
+        """Remember one more."""
+        self._filenames.append(filename)
+        remember_lines(filename, source)
+
+    def __del__(self) -> None:
+        # Also at the interpreter's end, when modules may be empty by now.
+        cache = getattr(linecache, "cache", {})
+        for filename in self._filenames:
+            cache.pop(filename, None)
+
+
 class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Finds and loads registered modules, before anything on ``sys.path``."""
 
@@ -35,10 +56,9 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         """Return the spec of a registered module, or of a package that only holds some."""
         del path, target
         is_package = self.is_package(fullname)
-        if fullname not in self.sources:
-            # A parent that exists elsewhere stays what it is.
-            if not is_package or self._exists_elsewhere(fullname):
-                return None
+        # A parent that exists elsewhere stays what it is.
+        if fullname not in self.sources and (not is_package or self._exists_elsewhere(fullname)):
+            return None
         return importlib.util.spec_from_loader(
             fullname, self, origin=self.get_filename(fullname), is_package=is_package
         )
@@ -57,7 +77,9 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """Compile the source."""
-        return compile(self.get_source(fullname), self.get_filename(fullname), "exec", dont_inherit=True)
+        return compile(
+            self.get_source(fullname), self.get_filename(fullname), "exec", dont_inherit=True
+        )
 
     def _exists_elsewhere(self, fullname: str) -> bool:
         if "." in fullname:
@@ -70,7 +92,7 @@ _finder = SourceFinder()
 
 
 def register(sources: Mapping[str, str]) -> None:
-    """Make modules importable here. One that was imported before stays as it is until it is reloaded."""
+    """Make modules importable here; one that was imported before stays until it is reloaded."""
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
     _finder.sources.update(sources)
