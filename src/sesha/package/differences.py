@@ -258,7 +258,7 @@ def _equal(left: memoryview, right: memoryview, progress: Callable[[int], None] 
 def _distance(dtype: str, left: memoryview, right: memoryview) -> tuple[int | None, float | None]:
     """How many elements differ and by how much, where numpy is installed and knows the dtype."""
     try:
-        import numpy as np  # noqa: PLC0415 - packages are compared without it too
+        import numpy as np
     except ImportError:
         return None, None
     if dtype == "BF16":

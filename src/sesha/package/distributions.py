@@ -102,6 +102,13 @@ def find(name: str) -> Distribution | None:
         return None
 
 
+def _unlocked(name: str) -> Distribution | None:
+    try:
+        return Distribution(name, importlib.metadata.version(name), None)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def normalized(name: str) -> str:
     """A distribution's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -134,7 +141,8 @@ def mismatches(wanted: Iterable[Distribution], *, exact: bool = False) -> list[M
     """
     found = []
     for distribution in wanted:
-        here = find(distribution.name)
+        # Without the digest: reading a large RECORD takes longer than loading most packages.
+        here = find(distribution.name) if exact else _unlocked(distribution.name)
         if (
             here is None
             or _public(here.version) != _public(distribution.version)

@@ -113,7 +113,7 @@ def torch_dtype(name: str) -> "torch.dtype":
     Raises:
         TensorsError: This torch has none; imports torch.
     """
-    import torch  # noqa: PLC0415 - packages without tensors of torch load without torch
+    import torch
 
     match = _TORCH_NAME.fullmatch(name)
     dtype = getattr(torch, match[1], None) if match else None
@@ -128,7 +128,7 @@ def numpy_dtype(name: Json) -> "np.dtype[Any]":
     Raises:
         TensorsError: There is none, or it would hold Python objects; imports numpy.
     """
-    import numpy as np  # noqa: PLC0415 - packages without arrays load without numpy
+    import numpy as np
 
     if isinstance(name, str) and (match := _ML_NAME.fullmatch(name)):
         return _ml_dtype(match[1])
@@ -142,10 +142,10 @@ def numpy_dtype(name: Json) -> "np.dtype[Any]":
 
 
 def _ml_dtype(name: str) -> "np.dtype[Any]":
-    import numpy as np  # noqa: PLC0415 - see above
+    import numpy as np
 
     try:
-        import ml_dtypes  # noqa: PLC0415 - only for arrays of its types
+        import ml_dtypes
 
         dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
     except (ImportError, AttributeError, TypeError) as error:
@@ -159,7 +159,7 @@ def _ml_dtype(name: str) -> "np.dtype[Any]":
     return dtype
 
 
-def _specification(name: Json, depth: int) -> Any:  # noqa: ANN401 - numpy has no type for it
+def _specification(name: Json, depth: int) -> Any:
     """What numpy makes a dtype of; no part of it is taken on trust."""
     if depth > _MAX_NESTING:
         raise TensorsError(f"a dtype is nested deeper than {_MAX_NESTING} levels")

@@ -5,28 +5,23 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-import platform
 import re
 import shutil
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import sesha.package.pickles as pickling
-from sesha.package import distributions, mangling, mocks
+from sesha.package import assembly, mangling
 from sesha.package.actions import Action, Node, PackagingError, PackagingErrorReason, broken
 from sesha.package.collecting import Collector, Pattern
 from sesha.package.errors import PackageError, PickleError
 from sesha.package.importers import Importer, OrderedImporter, sys_importer
 from sesha.package.manifest import (
     EntryPoint,
-    Extern,
     Manifest,
     Module,
-    PythonRange,
     Resource,
     SelfTest,
 )
@@ -402,7 +397,7 @@ class PackageExporter:
             self.check()
             self._call_hooks()
             self.check()
-            modules = self._write_modules()
+            modules = assembly.write_modules(self.dependency_graph, self._writer)
             manifest = self._writer.finish(self._manifest(modules))
             if self._buffer is not None:
                 with self._path.open("rb") as file:
@@ -509,81 +504,21 @@ class PackageExporter:
                 for hook in list(self._hooks[action].values()):
                     hook(self, name)
 
-    def _write_modules(self) -> list[Module]:
-        sources: dict[str, tuple[str, bool]] = {}
-        for name, node in self.dependency_graph.nodes.items():
-            if node.action is Action.INTERN and node.source is not None:
-                sources[name] = (node.source, node.is_package)
-            elif node.action is Action.MOCK:
-                sources[name] = (mocks.MODULE, node.is_package)
-        if self.mocked_modules() or mocks.IMPLEMENTATION_MODULE in self.dependency_graph:
-            sources[mocks.IMPLEMENTATION_MODULE] = (mocks.IMPLEMENTATION, False)
-        # What lies in a package needs its parents, which are packages even where they are empty.
-        modules = []
-        for name, (source, is_package) in sorted(sources.items()):
-            holds_others = any(other.startswith(f"{name}.") for other in sources)
-            path = name.replace(".", "/")
-            member = f"{path}/__init__.py" if is_package or holds_others else f"{path}.py"
-            self._writer.add(member, source.encode("utf-8", "surrogatepass"))
-            modules.append(Module(name, member, is_package or holds_others))
-        return modules
-
-    def _externs(self) -> tuple[Extern, ...]:
-        required = self._collector.required()
-        found: dict[str, bool] = {}
-        for name, node in self.dependency_graph.nodes.items():
-            if node.action is Action.EXTERN:
-                root = node.extern or name
-                found[root] = found.get(root, False) or name in required
-        return tuple(
-            _locked(root, is_required=is_required) for root, is_required in sorted(found.items())
-        )
-
     def _manifest(self, modules: list[Module]) -> Manifest:
         return Manifest(
             name=self.name,
             version=self.version,
-            python=_python_range(has_code=self._has_pickled_code()),
+            python=assembly.python_range(self.dependency_graph),
             entry_points=tuple(sorted(self._entry_points.values(), key=lambda point: point.name)),
             modules=tuple(modules),
-            externs=self._externs(),
+            externs=assembly.externs(self._collector),
             mocks=tuple(self.mocked_modules()),
             resources=tuple(
                 Resource(member, kind) for member, kind in sorted(self._resources.items())
             ),
             self_test=self._self_test,
-            provenance={
-                "python": platform.python_version(),
-                "platform": sysconfig.get_platform(),
-                "implementation": sys.implementation.name,
-            },
+            provenance=assembly.provenance(),
         )
-
-    def _has_pickled_code(self) -> bool:
-        """Whether functions went in by value: byte code, which is of one version of Python."""
-        return any(
-            "cloudpickle.cloudpickle" in self.dependency_graph.get_deps(name)
-            for name, node in self.dependency_graph.nodes.items()
-            if node.is_pickle
-        )
-
-
-def _python_range(*, has_code: bool) -> PythonRange:
-    if not has_code:
-        return PythonRange()
-    major, minor = sys.version_info[:2]
-    return PythonRange(f"{major}.{minor}", f"{major}.{minor + 1}")
-
-
-def _locked(module: str, *, is_required: bool) -> Extern:
-    # What the code may do without is allowed, but not demanded of who loads the package.
-    if not is_required or distributions.is_standard_library(module):
-        return Extern(module)
-    located = sys_importer.locate(module)
-    owner = distributions.owner(module, located.origin) if located else None
-    if owner is None:
-        return Extern(module)
-    return Extern(module, owner.name, owner.version, owner.record or "")
 
 
 def _read_source(path: Path) -> str:

@@ -295,8 +295,8 @@ class PackageImporter(Importer):
         platform = sysconfig.get_platform()
         if manifest.platforms and platform not in manifest.platforms:
             problems.append(f"it runs on {', '.join(manifest.platforms)}, this is {platform}")
-        missing = distributions.report(self._archive.externs.distributions, exact=exact)
         if problems:
+            missing = distributions.report(self._archive.externs.distributions, exact=exact)
             text = "\n".join(f"  {problem}" for problem in [*problems, *missing])
             raise EnvironmentMismatchError(f"{self.label} can't be loaded here:\n{text}")
         distributions.check(self.label, self._archive.externs.distributions, exact=exact)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import sys
+from importlib.resources.abc import Traversable, TraversableResources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,10 +11,6 @@ if TYPE_CHECKING:
 
     from sesha.package.archives import Archive
 
-if sys.version_info >= (3, 14):
-    from importlib.resources.abc import Traversable, TraversableResources
-else:
-    from importlib.abc import Traversable, TraversableResources
 
 __all__ = ["Reader", "Resource"]
 

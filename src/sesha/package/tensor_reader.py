@@ -127,7 +127,7 @@ class TensorReader:
         return block
 
     def _tensor(self, view: _View, where: str) -> "torch.Tensor":
-        import torch  # noqa: PLC0415 - packages without tensors of torch load without torch
+        import torch
 
         dtype = dtypes.torch_dtype(str(view.dtype))
         size = dtype.itemsize
@@ -146,7 +146,7 @@ class TensorReader:
         return tensor.set_(block.storages[0], view.offset // size, view.shape, strides)
 
     def _array(self, view: _View, where: str) -> "np.ndarray[Any, Any]":
-        import numpy as np  # noqa: PLC0415 - packages without arrays load without numpy
+        import numpy as np
 
         dtype = dtypes.numpy_dtype(view.dtype)
         memory: memoryview | bytearray = bytearray()

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from sesha.package.archives import Archive
     from sesha.package.importer import PackageImporter
 
-__all__ = ["TorchArchive", "declared_externs", "is_archive", "is_folder", "open_file", "open_folder"]
+__all__ = [
+    "TorchArchive",
+    "declared_externs",
+    "is_archive",
+    "is_folder",
+    "open_file",
+    "open_folder",
+]
 
 _EXTERNS = ".data/extern_modules"
 _VERSION = ".data/python_version"
@@ -125,9 +132,7 @@ class TorchArchive:
         self.names = tuple(files.names)
         self._known = frozenset(files.names)
         self.modules = _modules(files.names)
-        self.externs = Externs(
-            tuple(dict.fromkeys([*declared_externs(files.read), *_IMPLICIT]))
-        )
+        self.externs = Externs(tuple(dict.fromkeys([*declared_externs(files.read), *_IMPLICIT])))
         self.python_version = (
             files.read(_VERSION).decode("utf-8").strip() if _VERSION in self._known else None
         )
