@@ -42,7 +42,8 @@ def test_everything_in_a_package_is_listed(tmp_path: Path) -> None:
     assert (reached.module, reached.name, reached.called) == ("shop.goods", "Good", True)
     assert reached.verdict is Verdict.PACKAGE
     assert not found.signed
-    assert found.problems == found.flagged == ()
+    assert not found.problems
+    assert not found.flagged
 
 
 def test_what_reaches_outside_is_flagged(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_replaced_file_is_not_opened(single: Pool, package: Path, tmp_path: Path
     path = tmp_path / "model.sesha"
     shutil.copy(package, path)
     model = single.load(path)
-    os.replace(make(tmp_path, version=3), path)
+    make(tmp_path, version=3).replace(path)
     assert model.method("version")() == 1
     path.unlink()
     with pytest.raises(sesha.InterpreterDied):
@@ -377,7 +377,7 @@ def test_open_files_go_with_the_model(single: Pool, package: Path, tmp_path: Pat
     def descriptors() -> int:
         return sum(
             os.path.realpath(f"/proc/self/fd/{each}") == str(path.resolve())
-            for each in os.listdir("/proc/self/fd")
+            for each in map(str, range(1024))
         )
 
     for _ in range(5):

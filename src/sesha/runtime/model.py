@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sesha.runtime.packages import PackageFile, digest
@@ -158,7 +159,7 @@ def load(
     from sesha.package.importer import PackageImporter
 
     name = os.fspath(path)
-    folder = os.path.isdir(name)
+    folder = Path(name).is_dir()
     if folder and trusted_keys is not None:
         raise ValueError(
             f"{name} is an unpacked package, whose files may change after they are checked; "
@@ -207,10 +208,10 @@ def _check(container: Container, *, verify: bool, trusted_keys: Iterable[Any] | 
 
 def _describe(name: str, source: str | io.FileIO, manifest_sha256: str) -> PackageFile:
     if isinstance(source, str):
-        return PackageFile(os.path.abspath(name), -1, (0, 0), manifest_sha256)
+        return PackageFile(str(Path(name).absolute()), -1, (0, 0), manifest_sha256)
     status = os.fstat(source.fileno())
     return PackageFile(
-        os.path.abspath(name),
+        str(Path(name).absolute()),
         source.fileno(),
         (status.st_dev, status.st_ino),
         manifest_sha256,
