@@ -44,4 +44,12 @@ CATALOGUE = {
     ),
     "soak-calls": Benchmark("100,000 calls with tensors", "benchmarks.soak", "calls"),
     "soak-sessions": Benchmark("Two minutes of session churn", "benchmarks.soak", "sessions"),
+    "package-sharing": Benchmark(
+        "Memory of a package's weights, in interpreters and in processes",
+        "benchmarks.package.sharing",
+    ),
+    "package-inspect": Benchmark("Looking into a package", "benchmarks.package.inspecting"),
+    "package-first-call": Benchmark(
+        "The first call of a packaged model", "benchmarks.package.first_call"
+    ),
 }

@@ -1,1 +1,1 @@
-"""Benchmarks of packages: 1 GiB of weights written, opened, loaded and looked into."""
+"""What a package costs: opening, memory, looking inside, the first call."""

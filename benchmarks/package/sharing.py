@@ -1,110 +1,127 @@
-"""What a second interpreter's copy of the weights costs: pages of the file, which all share."""
+"""Physical memory of one package's weights in 1, 2 and 8 interpreters, beside 8 processes.
+
+Every weight is read, in each interpreter and in each process, before memory is looked at.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sesha
-from benchmarks.figures import Figure, Findings, at_most, figure, single
+from benchmarks.figures import Figure, Findings, at_most, single
 from benchmarks.memory import MIB, footprint, mappings
-from benchmarks.package.model import (
-    LAYERS,
-    PACKAGE,
-    QUICK_LAYERS,
-    RESOURCE,
-    folder,
-    layers,
-    write_package,
-)
+from benchmarks.package.samples import Samples, written
+from benchmarks.rounds import progress_bar
 
-_CROWDS = (1, 2, 8)
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _PROCESS = """
-import sys
-from benchmarks.package.sharing import hold
-for line in sys.stdin:
-    print(hold(line.strip()), flush=True)
+import gc, sys
+from benchmarks.memory import footprint
+import torch
+{importing}
+torch.ones(64, 64).sum()
+before = footprint().private
+{loading}
+network.total()
+print(footprint().private - before, flush=True)
+sys.stdin.read()
 """
-_held: list[Any] = []
-
-
-def hold(path: str) -> float:
-    """Load the model, read every weight, and keep it; return their sum."""
-    from sesha.package import PackageImporter  # noqa: PLC0415 - first used in each interpreter
-
-    model = PackageImporter(path).load_pickle(PACKAGE, RESOURCE)
-    _held.append(model)
-    return float(sum(parameter.sum().item() for parameter in model.parameters()))
+_OURS = _PROCESS.format(
+    importing="from sesha.package import PackageImporter",
+    loading="network = PackageImporter(sys.argv[1]).load()",
+)
+_THEIRS = _PROCESS.format(
+    importing="from torch.package import PackageImporter",
+    loading="network = PackageImporter(sys.argv[1]).load_pickle('model', 'model.pkl')",
+)
 
 
 def measure(*, quick: bool) -> Findings:
-    """Load one package in 1, 2 and 8 interpreters, then in as many processes."""
-    findings = Findings()
-    with folder() as name:
-        big, small = str(Path(name, "big.sesha")), str(Path(name, "small.sesha"))
-        write_package(Path(big), layers(QUICK_LAYERS if quick else LAYERS))
-        write_package(Path(small), layers(1))
-        for crowd in _CROWDS[:2] if quick else _CROWDS:
-            findings.add(*_in_interpreters(crowd, small, big))
-        findings.add(*_in_processes(_CROWDS[1] if quick else _CROWDS[-1], small, big))
-    return findings
-
-
-def _in_interpreters(crowd: int, small: str, big: str) -> list[Figure]:
-    added = []
-    with ExitStack() as stack:
-        pool = stack.enter_context(sesha.Pool(interpreters=crowd, preload=("torch",)))
-        # The small one brings what any load brings: the importer, torch's threads, caches.
-        pool.broadcast(hold, small)
-        sessions = [stack.enter_context(pool.session()) for _ in range(crowd)]
-        before = footprint().private
-        for session in sessions:
-            session.run(hold, big)
-            now = footprint().private
-            added.append([now - before])
-            before = now
-        mapped = [mapping for mapping in mappings() if mapping.path == big]
-    copied = sum(mapping.private for mapping in mapped) / MIB
-    several = f"{crowd} interpreter{'s' * (crowd > 1)}"
-    return [
-        figure(
-            f"private memory that loading adds, each of {several}",
-            "MiB",
-            added,
-            target=at_most(5 * 1e6 / MIB),
-        ),
+    """Load the package into pools of each size, then into processes."""
+    counts = (1, 2) if quick else (1, 2, 8)
+    rows = []
+    written_per_interpreter = 0.0
+    with written(quick=quick) as samples, progress_bar() as progress:
+        for count in progress.track(counts, description="interpreters"):
+            row = _interpreters(samples, count)
+            rows.append(row)
+            written_per_interpreter = max(written_per_interpreter, row["private"] / count)
+        processes = {
+            "processes, sesha": _processes(_OURS, samples.sesha, counts[-1]),
+            "processes, torch.package": _processes(_THEIRS, samples.torch_package, counts[-1]),
+        }
+    figures: list[Figure] = [
         single(
-            f"pages of the file that {several} copied",
+            "private memory for weights of one more interpreter",
             "MiB",
-            copied,
-            note=f"of {sum(mapping.resident for mapping in mapped) / MIB:,.0f} MiB mapped",
-        ),
+            written_per_interpreter,
+            target=at_most(5),
+            note=f"of {samples.size / MIB:,.0f} MiB; Anonymous of all mappings of the package",
+        )
     ]
+    for name, private in processes.items():
+        figures.append(
+            single(f"private memory after loading, each of {counts[-1]} {name}", "MiB", private)
+        )
+    return Findings(
+        figures=figures,
+        tables={
+            "The package's mappings in one process, MiB (smaps)": [
+                {key: round(value, 2) for key, value in row.items()} for row in rows
+            ]
+        },
+    )
 
 
-def _in_processes(crowd: int, small: str, big: str) -> list[Figure]:
-    added = []
+def _interpreters(samples: Samples, count: int) -> dict[str, float]:
+    with sesha.Pool(count, preload=("torch",)) as pool:
+        before = footprint().private
+        model = pool.load(samples.sesha)
+        with ExitStack() as stack:
+            # Held at the same time, so that each interpreter is reached once.
+            for _ in range(count):
+                session = stack.enter_context(pool.session())
+                session.load(model).total()
+        grown = footprint().private - before
+        mapped = [each for each in mappings() if each.path == str(samples.sesha)]
+        row = {
+            "interpreters": float(count),
+            "mapped": sum(each.size for each in mapped) / MIB,
+            "resident": sum(each.resident for each in mapped) / MIB,
+            "proportional": sum(each.proportional for each in mapped) / MIB,
+            "private": sum(each.anonymous for each in mapped) / MIB,
+            "private of all that loading took": grown,
+        }
+        model.unload()
+    return row
+
+
+def _processes(script: str, package: Path, count: int) -> float:
+    """Private MiB that loading took in each of some processes that live at the same time."""
     with ExitStack() as stack:
-        for _ in range(crowd):
-            process = stack.enter_context(
+        processes = [
+            stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", _PROCESS],
+                    [sys.executable, "-c", script, str(package)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                 )
             )
-            assert process.stdin is not None  # noqa: S101 - for the type checker
-            assert process.stdout is not None  # noqa: S101 - same
+            for _ in range(count)
+        ]
+        taken = []
+        for process in processes:
+            assert process.stdout is not None  # noqa: S101 - for the type checker
+            assert process.stdin is not None  # noqa: S101
             stack.callback(process.stdin.close)
-            private = []
-            for path in (small, big):
-                process.stdin.write(f"{path}\n")
-                process.stdin.flush()
-                process.stdout.readline()
-                private.append(footprint(process.pid).private)
-            added.append([private[1] - private[0]])
-    return [figure(f"private memory that loading adds, each of {crowd} processes", "MiB", added)]
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError("a process that loads the package failed: see above")
+            taken.append(float(line))
+    return sum(taken) / len(taken)

@@ -221,21 +221,27 @@ class Lifecycle:
         keys: tuple[str, ...],
         function: str,
         arguments: tuple[Any, ...],
-        keeps: object = None,
+        then: Callable[[], object] = lambda: None,
     ) -> None:
         """Do `undo_everywhere` in a thread of its own: the garbage collector may be the caller.
 
-        `keeps` is kept until all interpreters have been told.
+        `then` is called once all interpreters have been told, or if they need not be.
         """
         if self.dispatcher.forked or self._closing.begun:
+            then()
             return
 
-        def tell() -> object:
-            self.undo_everywhere(keys, function, arguments)
-            return keeps
+        def tell() -> None:
+            try:
+                self.undo_everywhere(keys, function, arguments)
+            finally:
+                then()
 
-        with contextlib.suppress(RuntimeError):
+        try:
             _thread.start_new_thread(tell, ())
+        except RuntimeError:
+            # The host is ending, and takes no new threads.
+            then()
 
     def ensure_workers(self) -> None:
         """Start the threads that run tasks, if this is the first task."""

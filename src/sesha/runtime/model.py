@@ -4,68 +4,104 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sesha.runtime.packages import PackageFile, digest
-from sesha.runtime.replica import ReplicatedObject, new_number
+from sesha.runtime.replica import ReplicaMethod, ReplicatedObject, new_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sesha.package.container import Container
     from sesha.package.manifest import Manifest
+    from sesha.runtime.futures import CallFuture
     from sesha.runtime.pool import Pool
 
 __all__ = ["Model", "load"]
 
 DEFAULT = "default"
+_NOBODY = -1
+"""The number of no object."""
 
 
 class Model(ReplicatedObject):
     """A package's objects in all interpreters of a pool; made by `Pool.load`.
 
-    ``model(…)``, `submit`, `acall` and `method` are for the default entry point's object. Each interpreter
-    makes its objects on first use (or at once, ``warm=True``), so do interpreters that are started
-    later. Weights are mapped from the file, copy-on-write: all interpreters share the pages that nobody writes.
-    What a call changes in an object is seen by later calls in the same interpreter only.
+    ``model(…)``, `submit`, `acall` and `method` are for the default entry point's object. Each
+    interpreter makes its objects on first use (or at once, ``warm=True``), so do interpreters that
+    are started later. Weights are mapped from the file, copy-on-write: all interpreters share the
+    pages that nobody writes. What a call changes in an object is seen by later calls in the same
+    interpreter only.
 
-    The objects go with `unload`, or when neither the model nor anything taken from it is referred to any more.
-    Another package, or another version of this one, may be loaded beside it.
+    The objects go with `unload`, or when neither the model nor anything taken from it is referred
+    to any more. Another package, or another version of this one, may be loaded beside it.
 
     Thread safety: every method may be called by any thread.
     """
 
-    def __init__(self, pool: Pool, file: PackageFile, opened: object, manifest: Manifest) -> None:
+    def __init__(
+        self, pool: Pool, file: PackageFile, close: Callable[[], object], manifest: Manifest
+    ) -> None:
         self._manifest = manifest
         self._numbers = {point.name: new_number() for point in manifest.entry_points}
-        self._number = new_number()
-        self._arguments = (self._number, self._numbers)
+        number = new_number()
+        self._arguments = (number, self._numbers)
         lifecycle = pool._lifecycle
-        self._key = f"package {self._number}"
-        # In place before the first interpreter knows of it, so that a failure is cleaned up as well.
+        self._key = f"package {number}"
+        # In place before the first interpreter knows of it, so that a failure is cleaned up too.
         self._unload = weakref.finalize(
             self,
             lifecycle.forget,
             (self._key, f"{self._key} warm"),
             "sesha.runtime.packages:drop",
             self._arguments,
-            opened,
+            close,
         )
         self._unload.atexit = False
         default = self._numbers.get(DEFAULT)
         if default is None and len(self._numbers) == 1:
             (default,) = self._numbers.values()
-        # With more than one, and none of them the default, calls have nothing to go to.
-        super().__init__(pool, -1 if default is None else default)
+        super().__init__(pool, _NOBODY if default is None else default)
         lifecycle.do_everywhere(
-            self._key, "sesha.runtime.packages:hold", (self._arguments[0], file, self._numbers)
+            self._key, "sesha.runtime.packages:hold", (number, file, self._numbers)
         )
+
+    def method(self, name: str) -> ReplicaMethod:
+        """Return a callable for a method of the default entry point's object; `__call__` is one.
+
+        Raises:
+            PackageError: There are several entry points, and none of them is called default.
+        """
+        if self._number == _NOBODY:
+            from sesha.package.errors import PackageError
+
+            raise PackageError(
+                f"{self!r} has no entry point {DEFAULT!r}; take one with entry_point(name): "
+                f"{', '.join(self._numbers) or 'there is none'}"
+            )
+        return super().method(name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the default object in a free interpreter, in this thread; return the result."""
+        return self._default(*args, **kwargs)
+
+    def submit(self, /, *args: Any, **kwargs: Any) -> CallFuture[Any]:
+        """Queue a call of the default object and return its future."""
+        return self._default.submit(*args, **kwargs)
+
+    async def acall(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the default object in a free interpreter and await its result."""
+        return await self._default.acall(*args, **kwargs)
+
+    @property
+    def _default(self) -> ReplicaMethod:
+        return self._target if self._number != _NOBODY else self.method("__call__")
 
     @property
     def metadata(self) -> Manifest:
-        """What the package says of itself: name, version, entry points, externs, provenance …"""
+        """What the package says of itself: name, version, entry points, externs, provenance."""
         return self._manifest
 
     @property
@@ -123,7 +159,7 @@ def load(
     from sesha.package.importer import PackageImporter
 
     name = os.fspath(path)
-    folder = os.path.isdir(name)
+    folder = Path(name).is_dir()
     if folder and trusted_keys is not None:
         raise ValueError(
             f"{name} is an unpacked package, whose files may change after they are checked; "
@@ -131,6 +167,7 @@ def load(
         )
     # One descriptor for all that is checked here, and for the interpreters.
     source: str | io.FileIO = name if folder else _open(name)
+    close: Callable[[], object] = (lambda: None) if isinstance(source, str) else source.close
     try:
         with Container.open(source) as container:
             _check(container, verify=verify, trusted_keys=trusted_keys)
@@ -138,10 +175,9 @@ def load(
         # This environment is that of all interpreters. No code of the package runs here.
         PackageImporter(source).close()
         file = _describe(name, source, digest(manifest) if trusted_keys is not None else "")
-        model = Model(pool, file, source, manifest)
+        model = Model(pool, file, close, manifest)
     except BaseException:
-        if isinstance(source, io.FileIO):
-            source.close()
+        close()
         raise
     if warm:
         try:
@@ -172,11 +208,10 @@ def _check(container: Container, *, verify: bool, trusted_keys: Iterable[Any] | 
 
 def _describe(name: str, source: str | io.FileIO, manifest_sha256: str) -> PackageFile:
     if isinstance(source, str):
-        return PackageFile(os.path.abspath(name), -1, (0, 0), manifest_sha256)
+        return PackageFile(str(Path(name).absolute()), -1, (0, 0), manifest_sha256)
     status = os.fstat(source.fileno())
-    assert stat.S_ISREG(status.st_mode)
     return PackageFile(
-        os.path.abspath(name),
+        str(Path(name).absolute()),
         source.fileno(),
         (status.st_dev, status.st_ino),
         manifest_sha256,

@@ -1,4 +1,4 @@
-"""Packages in an interpreter of a pool: opened on first use, from the file that was checked.
+"""Packages as an interpreter of a pool holds them: opened on first use, the very file checked.
 
 The host opens a package's file once and checks it. Interpreters open that very file again, by the
 host's descriptor, never by its path, which may lead to another file by then.
@@ -15,6 +15,7 @@ host's descriptor, never by its path, which may lead to another file by then.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import os
@@ -77,7 +78,7 @@ class _Package:
     """A package in this interpreter; opened when an object of it is first asked for."""
 
     def __init__(self, file: PackageFile) -> None:
-        self.source = file.path if file.descriptor < 0 else open_again(file)
+        self._source = file.path if file.descriptor < 0 else open_again(file)
         self._file = file
         self._lock = threading.Lock()
         self._importer: PackageImporter | None = None
@@ -89,6 +90,7 @@ class _Package:
                 raise ReplicaUnloaded(f"{self._file.path} was unloaded; load it again")
             if self._importer is None:
                 self._importer = self._open()
+                self._let_go()
             return self._importer
 
     def _open(self) -> PackageImporter:
@@ -96,19 +98,23 @@ class _Package:
         from sesha.package.importer import PackageImporter
 
         # The host has checked the environment, which is this one too.
-        importer = PackageImporter(self.source, check="none")
+        importer = PackageImporter(self._source, check="none")
         expected = self._file.manifest_sha256
         if expected and _digest(importer.manifest) != expected:
             importer.close()
             raise SignatureError(f"{self._file.path} was written over after it was checked")
         return importer
 
+    def _let_go(self) -> None:
+        # What is opened of it has descriptors of its own.
+        if not isinstance(self._source, str):
+            self._source.close()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
             importer, self._importer = self._importer, None
-            if not isinstance(self.source, str):
-                self.source.close()
+            self._let_go()
         if importer is not None:
             importer.close()
 
@@ -166,6 +172,9 @@ def drop(number: int, entry_points: dict[str, int]) -> None:
     package = _packages.pop(number, None)
     if package is not None:
         package.close()
+        # Models and modules are full of cycles; their memory should go now, not some time.
+        del package
+        gc.collect()
 
 
 def digest(manifest: Manifest) -> str:

@@ -305,16 +305,16 @@ class Pool(PoolBase, Executor):
     ) -> Model:
         """Load a package into all interpreters, for objects that each makes when it is first used.
 
-        The file is opened once. It, this environment and the externs are checked before any code of
-        the package runs; interpreters then open the very file that was checked, whatever the path
-        leads to by then.
+        The file is opened once. It, this environment and the externs are checked before any code
+        of the package runs; interpreters then open the very file that was checked, whatever the
+        path leads to by then.
 
         Args:
             path: A ``.sesha`` file, or the folder that one was unpacked to.
             warm: Make the objects in each interpreter now, and run the packaged example inputs.
             verify: Compare all members with their digests first; reads the whole file.
-            trusted_keys: Refuse the package unless one of these keys signed it unaltered:
-                Ed25519 public keys as `sesha.package.signing.verify` takes them.
+            trusted_keys: Refuse the package unless one of these keys signed it and nothing was
+                altered: public keys as PEM files, their bytes, or keys of `cryptography`.
 
         Raises:
             FormatError: The file is no package, or a damaged one.
