@@ -35,7 +35,7 @@ class Samples:
 @contextlib.contextmanager
 def written(*, quick: bool) -> Iterator[Samples]:
     """Write 1 GiB of weights in 64 layers, or 64 MiB if it has to be quick."""
-    from torch.package import PackageExporter  # noqa: PLC0415 - slow to import
+    from torch.package import PackageExporter  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
 
     width = 512 if quick else 2048
     network = make(64, width)

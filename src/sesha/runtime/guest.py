@@ -104,18 +104,18 @@ def _become_main_thread_of_child() -> None:
     """In a forked child, give the only thread what makes it a main thread, as Python 3.12 does.
 
     `threading` knows a thread of the host as a dummy, or takes it for the thread that started the
-    interpreter when it got that one's number. Neither holds the lock that the main thread gives back in
-    the end: `multiprocessing` would fail there.
+    interpreter when it got that one's number. Neither holds the lock that the main thread gives
+    back in the end: `multiprocessing` would fail there.
     """
     import threading
 
     current: Any = threading.main_thread()
-    lock = current._tstate_lock  # noqa: SLF001 - there is no public way
+    lock = current._tstate_lock
     if lock is None or not lock.locked():
-        current.__class__ = threading._MainThread  # type: ignore[attr-defined] # noqa: SLF001
+        current.__class__ = threading._MainThread  # type: ignore[attr-defined]
         current.name = "MainThread"
-        current._daemonic = current._is_stopped = False  # noqa: SLF001
-        current._set_tstate_lock()  # noqa: SLF001
+        current._daemonic = current._is_stopped = False
+        current._set_tstate_lock()
 
 
 def become_main_thread() -> None:
