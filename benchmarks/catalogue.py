@@ -45,7 +45,6 @@ CATALOGUE = {
         "Memory of a package's weights, in interpreters and in processes",
         "benchmarks.package.sharing",
     ),
-    "package-inspect": Benchmark("Looking into a package", "benchmarks.package.inspecting"),
     "package-first-call": Benchmark(
         "The first call of a packaged model", "benchmarks.package.first_call"
     ),

@@ -75,9 +75,7 @@ def _interpreter(samples: Samples) -> Callable[[], list[float]]:
 
 def _process(samples: Samples) -> Callable[[], list[float]]:
     def take() -> list[float]:
-        command = [
-            sys.executable, "-c", _PROCESS, str(samples.torch_package), str(samples.width)
-        ]
+        command = [sys.executable, "-c", _PROCESS, str(samples.torch_package), str(samples.width)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return [float(done.stdout)]
 

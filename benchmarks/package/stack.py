@@ -22,7 +22,7 @@ class Stack(torch.nn.Module):
 
     def total(self) -> float:
         """The sum of all weights: reads every one."""
-        return sum(float(layer.weight.detach().sum()) for layer in self.layers)
+        return sum(float(weight.detach().sum()) for weight in self.parameters())
 
 
 def make(count: int, width: int) -> Stack:

@@ -64,9 +64,7 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
     return code, json.loads(out)
 
 
-def test_pack_writes_and_tries_a_package(
-    tree: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pack_writes_and_tries_a_package(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sesha pack` calls the factory, packs what it makes and runs the self-test."""
     arguments = ["pack", "rooting:make", "-o", "root.sesha", "--example-inputs", "rooting:inputs"]
     code, found = run_json(capsys, *arguments, "--version", "3")
@@ -102,7 +100,15 @@ def test_inspect_shows_and_flags(package: Path, capsys: pytest.CaptureFixture[st
     """`sesha inspect` shows a package and exits with 1 where something is flagged."""
     code, out, _ = run(capsys, "inspect", package)
     assert code == 0
-    for text in ("shop 1", "prices.py", "weight", "2x2", "numpy", "shop.goods.Good", "nothing flagged"):
+    for text in (
+        "shop 1",
+        "prices.py",
+        "weight",
+        "2x2",
+        "numpy",
+        "shop.goods.Good",
+        "nothing flagged",
+    ):
         assert text in out
     hostile = building.build(package.with_name("bad.sesha"), pickle=b"cos\nsystem\n(S'x'\ntR.")
     code, found = run_json(capsys, "inspect", hostile)
@@ -152,9 +158,7 @@ def test_extract_edit_pack_and_diff(
     assert [each["name"] for each in found["code"]] == ["shop/alone.py"]
 
 
-def test_sign_and_verify(
-    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sign_and_verify(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sesha sign` signs with a new key, and `sesha verify --key` tells who did."""
     pytest.importorskip("cryptography")
     key = tmp_path / "key.pem"
@@ -169,9 +173,7 @@ def test_sign_and_verify(
     assert "not signed" in found["error"]
 
 
-def test_verify_finds_an_altered_member(
-    package: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_verify_finds_an_altered_member(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A byte that was changed is found and its member named, in one line."""
     package.write_bytes(package.read_bytes().replace(b"LIMIT = 1", b"LIMIT = 9"))
     code, out, err = run(capsys, "verify", package)
@@ -188,11 +190,9 @@ def test_self_test_must_be_there(package: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.torch
-def test_convert_takes_over_an_archive(
-    tree: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_convert_takes_over_an_archive(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sesha convert` turns what torch.package wrote into a package that inspects clean."""
-    from torch.package import PackageExporter  # noqa: PLC0415 - installed for one Python only
+    from torch.package.package_exporter import PackageExporter  # noqa: PLC0415 - for one Python
 
     sys.path.insert(0, str(tree))
     rooting = __import__("rooting")
@@ -219,12 +219,13 @@ def test_bad_files_are_one_line(
     if command == "sign":
         run(capsys, "sign", "--key", key, "--new-key")
     for file in (noise, tmp_path / "none"):
-        more: list[str | Path] = {
+        extra: dict[str, list[str | Path]] = {
             "diff": [file],
             "extract": [tmp_path / "out"],
             "sign": ["--key", key],
             "convert": [tmp_path / "new.sesha"],
-        }.get(command, [])
+        }
+        more = extra.get(command, [])
         code, out, err = run(capsys, command, file, *more)
         assert (code, out, err.count("\n")) == (1, "", 1), err
         assert err.startswith("sesha: ")
@@ -233,7 +234,12 @@ def test_bad_files_are_one_line(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["inspect", "x", "--allow", "a**"], ["sign", "--key", "k"], ["pack", "x"], ["graph", "x", "--format", "png"]],
+    [
+        ["inspect", "x", "--allow", "a**"],
+        ["sign", "--key", "k"],
+        ["pack", "x"],
+        ["graph", "x", "--format", "png"],
+    ],
 )
 def test_senseless_arguments_exit_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
