@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -117,7 +117,7 @@ def _tensor_calls(pool: sesha.Pool) -> Iterator[None]:
                     future.result()
                 pending.clear()
         else:
-            result = pool.run(function, tensor)
+            result: Any = pool.run(function, tensor)
             if result.shape != tensor.shape:
                 raise AssertionError(f"{tensor.shape} came back as {result.shape}")
         number += 1

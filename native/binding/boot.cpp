@@ -14,8 +14,9 @@ namespace {
 
 /// A failure of PyConfig's functions as text.
 sesha_status fail(const PyStatus& status) {
-  return sesha_fail(SESHA_ERROR, "Python did not start: %s%s%s", status.func != nullptr ? status.func : "",
-                    status.func != nullptr ? ": " : "", status.err_msg != nullptr ? status.err_msg : "unknown error");
+  return sesha_fail(SESHA_ERROR, "Python did not start: %s%s%s",
+                    status.func != nullptr ? status.func : "", status.func != nullptr ? ": " : "",
+                    status.err_msg != nullptr ? status.err_msg : "unknown error");
 }
 
 sesha_status fail_with_exception(const char* what) {
@@ -38,7 +39,7 @@ sesha_status fail_with_exception(const char* what) {
 
 wchar_t** string_field(PyConfig& config, std::string_view name) {
   static constexpr std::pair<std::string_view, wchar_t * PyConfig::*> kFields[] = {
-      FIELD(executable),  FIELD(base_executable), FIELD(prefix),           FIELD(base_prefix),
+      FIELD(executable),  FIELD(base_executable),  FIELD(prefix),       FIELD(base_prefix),
       FIELD(exec_prefix), FIELD(base_exec_prefix), FIELD(program_name), FIELD(platlibdir)};
   for (const auto& [field, member] : kFields) {
     if (field == name) return &(config.*member);
@@ -85,9 +86,10 @@ PyStatus configure(PyConfig& config, const BootOptions& options) {
     if (PyStatus_Exception(status) != 0) return status;
   }
   config.module_search_paths_set = 1;
-  for (auto [list, items] :
-       {std::pair{&config.argv, &options.arguments}, {&config.module_search_paths, &options.search_paths},
-        {&config.xoptions, &options.x_options}, {&config.warnoptions, &options.warning_options}}) {
+  for (auto [list, items] : {std::pair{&config.argv, &options.arguments},
+                             {&config.module_search_paths, &options.search_paths},
+                             {&config.xoptions, &options.x_options},
+                             {&config.warnoptions, &options.warning_options}}) {
     PyStatus status = append(*list, *items);
     if (PyStatus_Exception(status) != 0) return status;
   }
@@ -110,12 +112,14 @@ PyStatus initialize(const BootOptions& options) {
   return status;
 }
 
-/// `site` may have found more folders or put them in another order: the guest is to find what the host finds.
+/// `site` may have found more folders or put them in another order: the guest is to find what the
+/// host finds.
 int set_search_paths(const BootOptions& options) {
   PyObject* list = PyList_New(0);
   if (list == nullptr) return -1;
   for (const std::string& path : options.search_paths) {
-    PyObject* text = PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
+    PyObject* text =
+        PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
     const int done = text == nullptr ? -1 : PyList_Append(list, text);
     Py_XDECREF(text);
     if (done != 0) {
@@ -139,7 +143,8 @@ int import_first_modules() {
   return 0;
 }
 
-/// Output must not be lost in a buffer that nobody flushes, and lines of several guests must not mix.
+/// Output must not be lost in a buffer that nobody flushes, and lines of several guests must not
+/// mix.
 int buffer_by_line() {
   for (const char* name : {"stdout", "stderr"}) {
     PyObject* stream = PySys_GetObject(name);
@@ -148,7 +153,8 @@ int buffer_by_line() {
     PyObject* none = PyTuple_New(0);
     PyObject* keywords = Py_BuildValue("{s:O}", "line_buffering", Py_True);
     PyObject* done = nullptr;
-    if (method != nullptr && none != nullptr && keywords != nullptr) done = PyObject_Call(method, none, keywords);
+    if (method != nullptr && none != nullptr && keywords != nullptr)
+      done = PyObject_Call(method, none, keywords);
     Py_XDECREF(method);
     Py_XDECREF(none);
     Py_XDECREF(keywords);
@@ -197,9 +203,10 @@ bool read_options(PyObject* source, BootOptions& options) {
   }
   PyObject* utf8_mode = PyDict_GetItemString(source, "utf8_mode");
   options.utf8_mode = utf8_mode != nullptr && PyObject_IsTrue(utf8_mode) == 1;
-  return to_list(source, "argv", options.arguments) && to_list(source, "path", options.search_paths) &&
-         to_list(source, "xoptions", options.x_options) && to_list(source, "warnoptions", options.warning_options) &&
-         PyErr_Occurred() == nullptr;
+  return to_list(source, "argv", options.arguments) &&
+         to_list(source, "path", options.search_paths) &&
+         to_list(source, "xoptions", options.x_options) &&
+         to_list(source, "warnoptions", options.warning_options) && PyErr_Occurred() == nullptr;
 }
 
 PyObject* image_error() {
@@ -214,8 +221,8 @@ PyObject* image_error() {
 
 PyObject* start_interpreter(PyObject*, PyObject* arguments) {
   PyObject *library = nullptr, *binding = nullptr, *source = nullptr;
-  if (PyArg_ParseTuple(arguments, "O&O&O!:start_interpreter", PyUnicode_FSConverter, &library, PyUnicode_FSConverter,
-                       &binding, &PyDict_Type, &source) == 0) {
+  if (PyArg_ParseTuple(arguments, "O&O&O!:start_interpreter", PyUnicode_FSConverter, &library,
+                       PyUnicode_FSConverter, &binding, &PyDict_Type, &source) == 0) {
     Py_XDECREF(library);
     return nullptr;
   }
@@ -225,7 +232,8 @@ PyObject* start_interpreter(PyObject*, PyObject* arguments) {
   const bool readable = read_options(source, options);
   if (readable) {
     Py_BEGIN_ALLOW_THREADS;
-    status = sesha_guest_start(PyBytes_AS_STRING(library), PyBytes_AS_STRING(binding), &options, &started);
+    status = sesha_guest_start(PyBytes_AS_STRING(library), PyBytes_AS_STRING(binding), &options,
+                               &started);
     Py_END_ALLOW_THREADS;
   }
   Py_DECREF(library);
@@ -258,16 +266,18 @@ PyObject* trim_memory(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef functions[] = {
-    {"start_interpreter", start_interpreter, METH_VARARGS,
-     "start_interpreter(libpython, binding, options, /)\n--\n\nBoots a guest and returns its index. Any thread; the "
-     "GIL is released meanwhile. Raises sesha.ImageError."},
-    {"stop_interpreter", stop_interpreter, METH_O,
-     "stop_interpreter(index, /)\n--\n\nEnds a guest in order: its atexit functions run, then Py_FinalizeEx. Nobody "
-     "may be in it."},
-    {"trim_memory", trim_memory, METH_NOARGS,
-     "trim_memory(/)\n--\n\nGives the kernel back what malloc keeps of memory that was freed, in all interpreters."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef functions[] = {{"start_interpreter", start_interpreter, METH_VARARGS,
+                            "start_interpreter(libpython, binding, options, /)\n--\n\nBoots a "
+                            "guest and returns its index. Any thread; the "
+                            "GIL is released meanwhile. Raises sesha.ImageError."},
+                           {"stop_interpreter", stop_interpreter, METH_O,
+                            "stop_interpreter(index, /)\n--\n\nEnds a guest in order: its atexit "
+                            "functions run, then Py_FinalizeEx. Nobody "
+                            "may be in it."},
+                           {"trim_memory", trim_memory, METH_NOARGS,
+                            "trim_memory(/)\n--\n\nGives the kernel back what malloc keeps of "
+                            "memory that was freed, in all interpreters."},
+                           {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 

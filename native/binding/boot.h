@@ -11,8 +11,9 @@
 
 namespace sesha::binding {
 
-/// What a guest is to have in common with the host. Made by the host's binding, read by the guest's: the same
-/// binary, so that C++ types may pass. Strings are bytes as os.fsencode() makes them.
+/// What a guest is to have in common with the host. Made by the host's binding, read by the
+/// guest's: the same binary, so that C++ types may pass. Strings are bytes as os.fsencode() makes
+/// them.
 struct BootOptions {
   std::vector<std::pair<std::string, std::string>> strings;  ///< fields of PyConfig by name
   std::vector<std::pair<std::string, int>> numbers;          ///< likewise

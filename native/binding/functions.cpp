@@ -216,9 +216,11 @@ Outcome encode_by_value(Encoder& encoder, PyObject* fn) {
   return Outcome::kDone;
 }
 
-/// Whether another thread is still running the module's code, so that what it will hold may be missing.
+/// Whether another thread is still running the module's code, so that what it will hold may be
+/// missing.
 bool is_being_imported(PyObject* module) {
-  PyObject* spec = PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "__spec__") : nullptr;
+  PyObject* spec =
+      PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "__spec__") : nullptr;
   if (spec == nullptr || spec == Py_None) return false;
   Reference initializing(PyObject_GetAttrString(spec, "_initializing"));
   if (!initializing) PyErr_Clear();
@@ -256,7 +258,8 @@ PyObject* resolve(std::string_view module_text, std::string_view qualname_text) 
   PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module_name.get());
   if (loaded == nullptr && PyErr_Occurred()) return nullptr;
   const bool ready = loaded != nullptr && loaded != Py_None && !is_being_imported(loaded);
-  Reference module = ready ? Reference::borrow(loaded) : Reference(PyImport_Import(module_name.get()));
+  Reference module =
+      ready ? Reference::borrow(loaded) : Reference(PyImport_Import(module_name.get()));
   if (!module) return nullptr;
   return look_up(module.get(), qualname.get()).release();
 }

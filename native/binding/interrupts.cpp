@@ -36,8 +36,10 @@ bool host_has_default_handler() {
   bool found = false;
   if (!enter()) return false;
   PyObject* module = PyImport_ImportModule("signal");
-  PyObject* current = module != nullptr ? PyObject_CallMethod(module, "getsignal", "i", SIGINT) : nullptr;
-  PyObject* standard = module != nullptr ? PyObject_GetAttrString(module, "default_int_handler") : nullptr;
+  PyObject* current =
+      module != nullptr ? PyObject_CallMethod(module, "getsignal", "i", SIGINT) : nullptr;
+  PyObject* standard =
+      module != nullptr ? PyObject_GetAttrString(module, "default_int_handler") : nullptr;
   found = current != nullptr && current == standard;
   Py_XDECREF(module);
   Py_XDECREF(current);
@@ -56,13 +58,15 @@ void interrupt_main_call() {
   sesha_interpreter_binding(interpreter)->interrupt(interpreter, main_thread, serial, 0);
 }
 
-/// Puts our handler in front of the one that is installed. Python installs its own anew with each signal.signal().
+/// Puts our handler in front of the one that is installed. Python installs its own anew with each
+/// signal.signal().
 void take_signal() {
   struct sigaction now = {};
   if (sigaction(SIGINT, nullptr, &now) != 0) return;
   if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_interrupt) return;
   // Without a handler Ctrl-C ends the process, or is ignored, as it should.
-  if ((now.sa_flags & SA_SIGINFO) == 0 && (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN)) return;
+  if ((now.sa_flags & SA_SIGINFO) == 0 && (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN))
+    return;
   sesha_watch_set_signal_function(interrupt_main_call);
   before = now;
   struct sigaction ours = now;

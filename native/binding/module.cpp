@@ -1,7 +1,7 @@
 // The extension module `sesha._native`: what Python sees of the native side.
 //
-// The same file is loaded plainly in the host and as a private image in every guest, so a static variable here
-// belongs to one interpreter.
+// The same file is loaded plainly in the host and as a private image in every guest, so a static
+// variable here belongs to one interpreter.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -14,8 +14,15 @@
 namespace sesha::binding {
 namespace {
 
-PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "sesha._native", nullptr, -1, nullptr,
-                                 nullptr,               nullptr,         nullptr, nullptr};
+PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
+                                 "sesha._native",
+                                 nullptr,
+                                 -1,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr,
+                                 nullptr};
 
 int fill(PyObject* module) {
   // In a guest its boot has named the interpreter before any module is imported.

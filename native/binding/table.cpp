@@ -20,7 +20,8 @@ sesha_status call(sesha_interpreter* self, sesha_message* request, sesha_message
   sesha_boundary boundary;
   if (setjmp(boundary.environment) != 0) {
     leave_dead();
-    return sesha_fail(SESHA_DIED, "interpreter %u died: %s", sesha_interpreter_index(self), boundary.cause);
+    return sesha_fail(SESHA_DIED, "interpreter %u died: %s", sesha_interpreter_index(self),
+                      boundary.cause);
   }
   sesha_boundary_push(&boundary, self);
   if (!enter()) {
@@ -72,8 +73,8 @@ void interrupt(sesha_interpreter*, unsigned long thread, uint64_t serial, int ki
 sesha_status finalize(sesha_interpreter* self) {
   sesha_boundary boundary;
   if (setjmp(boundary.environment) != 0) {
-    return sesha_fail(SESHA_DIED, "interpreter %u died while it ended: %s", sesha_interpreter_index(self),
-                      boundary.cause);
+    return sesha_fail(SESHA_DIED, "interpreter %u died while it ended: %s",
+                      sesha_interpreter_index(self), boundary.cause);
   }
   sesha_boundary_push(&boundary, self);
   if (enter()) {
@@ -92,8 +93,11 @@ sesha_status finalize(sesha_interpreter* self) {
   return SESHA_OK;
 }
 
-constexpr sesha_binding kTable = {
-    .abi = SESHA_BINDING_ABI, .call = call, .drain = drain, .interrupt = interrupt, .finalize = finalize};
+constexpr sesha_binding kTable = {.abi = SESHA_BINDING_ABI,
+                                  .call = call,
+                                  .drain = drain,
+                                  .interrupt = interrupt,
+                                  .finalize = finalize};
 
 PyObject* close_host(PyObject*, PyObject*) {
   sesha_interpreter* self = this_interpreter();
@@ -115,7 +119,8 @@ int register_host() {
   PyObject* atexit = PyImport_ImportModule("atexit");
   PyObject* function = PyCFunction_New(&close_host_definition, nullptr);
   PyObject* done = nullptr;
-  if (atexit != nullptr && function != nullptr) done = PyObject_CallMethod(atexit, "register", "O", function);
+  if (atexit != nullptr && function != nullptr)
+    done = PyObject_CallMethod(atexit, "register", "O", function);
   Py_XDECREF(atexit);
   Py_XDECREF(function);
   if (done == nullptr) return -1;

@@ -9,8 +9,8 @@ namespace sesha::binding {
 const sesha_binding* binding_table();
 
 /// Registers the host's interpreter, whose extension module this is.
-/// Needs the GIL; 0, or -1 with an exception. At the host's exit it closes the door, so that nobody waits for a GIL
-/// that is never given back.
+/// Needs the GIL; 0, or -1 with an exception. At the host's exit it closes the door, so that nobody
+/// waits for a GIL that is never given back.
 int register_host();
 
 }  // namespace sesha::binding

@@ -41,7 +41,8 @@ class ThreadState {
       PyEval_RestoreThread(existing);
       return;
     }
-    // The only way to a state that PyGILState_* knows too. It is never released, so its count never returns to zero.
+    // The only way to a state that PyGILState_* knows too. It is never released, so its count never
+    // returns to zero.
     PyGILState_Ensure();
     state_ = PyThreadState_Get();
     owned_ = true;

@@ -1,8 +1,9 @@
 // How an OS thread gets into this interpreter and out again.
 //
-// **Guarantees:** a thread keeps its thread state between calls and gives it back when the thread ends; a thread that
-// Python made, or that is inside already, uses the one that it has. Once close_door() has returned, nobody is inside
-// and nobody gets in: enter() fails from then on, also for threads that end later.
+// **Guarantees:** a thread keeps its thread state between calls and gives it back when the thread
+// ends; a thread that Python made, or that is inside already, uses the one that it has. Once
+// close_door() has returned, nobody is inside and nobody gets in: enter() fails from then on, also
+// for threads that end later.
 // **This code assumes:** whoever calls enter() holds no GIL at all, or has let go of the one it had
 // (PyEval_SaveThread), so that nobody waits for one GIL while holding another.
 #ifndef SESHA_BINDING_THREADS_H_
@@ -19,7 +20,8 @@ namespace sesha::binding {
 bool enter();
 /// Gives the GIL back.
 void leave();
-/// After the interpreter died in this thread: gives its GIL back if this thread holds it, so that others may go on.
+/// After the interpreter died in this thread: gives its GIL back if this thread holds it, so that
+/// others may go on.
 void leave_dead();
 /// Makes enter() fail and waits until everyone has left.
 void close_door();
@@ -34,7 +36,8 @@ struct RunningCall {
 /// Both need the GIL.
 void begin_call(RunningCall& call, uint64_t serial);
 void end_call(RunningCall& call);
-/// Raises `exception` in the thread's Python code if it runs call `serial` (0: whichever it runs). Needs the GIL.
+/// Raises `exception` in the thread's Python code if it runs call `serial` (0: whichever it runs).
+/// Needs the GIL.
 bool interrupt_call(unsigned long thread, uint64_t serial, PyObject* exception);
 
 }  // namespace sesha::binding

@@ -12,7 +12,8 @@ thread_local sesha_boundary* innermost = nullptr;
 
 std::terminate_handler next_terminate = nullptr;
 
-/// For C++ exceptions that nobody catches: the C++ runtime is shared by all guests, and so is its handler.
+/// For C++ exceptions that nobody catches: the C++ runtime is shared by all guests, and so is its
+/// handler.
 [[noreturn]] void terminate() {
   sesha_boundary_die("an uncaught C++ exception");
   if (next_terminate != nullptr) next_terminate();

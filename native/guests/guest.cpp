@@ -38,8 +38,8 @@ images::Space* add_space(uint32_t index) {
 }  // namespace
 }  // namespace sesha::guests
 
-extern "C" sesha_status sesha_guest_start(const char* python_library, const char* binding, const void* options,
-                                          sesha_interpreter** started) {
+extern "C" sesha_status sesha_guest_start(const char* python_library, const char* binding,
+                                          const void* options, sesha_interpreter** started) {
   *started = nullptr;
   try {
     sesha_interpreter* self = sesha::guests::add_interpreter();
@@ -47,12 +47,14 @@ extern "C" sesha_status sesha_guest_start(const char* python_library, const char
     space->open_python(python_library);
     void* handle = space->open(binding, RTLD_NOW, nullptr);
     auto boot = reinterpret_cast<sesha_boot>(space->symbol(handle, SESHA_BOOT, nullptr));
-    if (boot == nullptr) return sesha_fail(SESHA_ERROR, "%s does not export %s: build it again", binding, SESHA_BOOT);
+    if (boot == nullptr)
+      return sesha_fail(SESHA_ERROR, "%s does not export %s: build it again", binding, SESHA_BOOT);
     const sesha_binding* table = nullptr;
     const sesha_status status = boot(self, options, &table);
     if (status != SESHA_OK) return status;
     if (table->abi != SESHA_BINDING_ABI) {
-      return sesha_fail(SESHA_ERROR, "%s was built for another libsesha: install sesha again", binding);
+      return sesha_fail(SESHA_ERROR, "%s was built for another libsesha: install sesha again",
+                        binding);
     }
     self->binding.store(table, std::memory_order_release);
     self->alive = true;

@@ -1,7 +1,8 @@
-// The C library's functions that images call in a version of ours: images refer to them by these names.
+// The C library's functions that images call in a version of ours: images refer to them by these
+// names.
 //
-// The caller's address tells which guest is calling. Code that has none, such as a libffi closure, counts to the
-// interpreter that its thread has entered.
+// The caller's address tells which guest is calling. Code that has none, such as a libffi closure,
+// counts to the interpreter that its thread has entered.
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -66,7 +67,8 @@ void* open(const char* name, int flags, const void* address) {
 void* symbol(void* handle, const char* name, const char* version, const void* address) {
   const Library* caller = library_at(address);
   Space* space = space_for(caller);
-  if (space == nullptr) return version == nullptr ? dlsym(handle, name) : dlvsym(handle, name, version);
+  if (space == nullptr)
+    return version == nullptr ? dlsym(handle, name) : dlvsym(handle, name, version);
   clear_error();
   void* found = space->symbol(handle, name, caller, version);
   if (found != nullptr) {
@@ -96,8 +98,9 @@ struct ThreadDestructor {
   sesha_interpreter* guest;
 };
 
-/// On the main thread these run during exit(), when the host's Python is gone and a guest's may be in the middle of
-/// anything; and a guest that has ended has no objects left to destroy. The memory goes with the process.
+/// On the main thread these run during exit(), when the host's Python is gone and a guest's may be
+/// in the middle of anything; and a guest that has ended has no objects left to destroy. The memory
+/// goes with the process.
 void run_thread_destructor(void* context) {
   auto* destructor = static_cast<ThreadDestructor*>(context);
   const bool main_thread = syscall(SYS_gettid) == getpid();
@@ -128,7 +131,9 @@ SESHA_API void* sesha_image_dlvsym(void* handle, const char* name, const char* v
   return symbol(handle, name, version, __builtin_return_address(0));
 }
 
-SESHA_API int sesha_image_dlclose(void* handle) { return image_of(handle) != nullptr ? 0 : dlclose(handle); }
+SESHA_API int sesha_image_dlclose(void* handle) {
+  return image_of(handle) != nullptr ? 0 : dlclose(handle);
+}
 
 SESHA_API char* sesha_image_dlerror() {
   if (last_error == nullptr || last_error->empty()) return dlerror();
@@ -142,7 +147,8 @@ SESHA_API char* sesha_image_dlerror() {
 SESHA_API int sesha_image_dladdr(const void* address, Dl_info* info) {
   const int found = dladdr(address, info);
   if (found != 0) {
-    if (const Library* library = library_at(address)) info->dli_fname = library->object->path().c_str();
+    if (const Library* library = library_at(address))
+      info->dli_fname = library->object->path().c_str();
     if (info->dli_sname != nullptr) info->dli_sname = sesha::images::original_name(info->dli_sname);
   }
   return found;
@@ -151,7 +157,8 @@ SESHA_API int sesha_image_dladdr(const void* address, Dl_info* info) {
 SESHA_API int sesha_image_dladdr1(const void* address, Dl_info* info, void** extra, int flags) {
   const int found = dladdr1(address, info, extra, flags);
   if (found != 0) {
-    if (const Library* library = library_at(address)) info->dli_fname = library->object->path().c_str();
+    if (const Library* library = library_at(address))
+      info->dli_fname = library->object->path().c_str();
     if (info->dli_sname != nullptr) info->dli_sname = sesha::images::original_name(info->dli_sname);
   }
   return found;
@@ -165,7 +172,8 @@ SESHA_API int sesha_image_cxa_at_quick_exit(void (*)(void*), void*) { return 0; 
 
 SESHA_API int sesha_image_cxa_thread_atexit(void (*function)(void*), void* object, void* module) {
   sesha_interpreter* guest = sesha_guest_at(__builtin_return_address(0));
-  return __cxa_thread_atexit_impl(run_thread_destructor, new ThreadDestructor{function, object, guest}, module);
+  return __cxa_thread_atexit_impl(run_thread_destructor,
+                                  new ThreadDestructor{function, object, guest}, module);
 }
 
 SESHA_API int sesha_image_sigaction(int signal, const struct sigaction* action,
@@ -199,8 +207,10 @@ SESHA_API int sesha_image_register_atfork(void (*prepare)(), void (*parent)(), v
 
 SESHA_API void sesha_image_abort() { die("abort() was called"); }
 
-SESHA_API void sesha_image_assert_fail(const char* assertion, const char* file, unsigned line, const char* function) {
-  fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line, function != nullptr ? function : "?", assertion);
+SESHA_API void sesha_image_assert_fail(const char* assertion, const char* file, unsigned line,
+                                       const char* function) {
+  fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line,
+          function != nullptr ? function : "?", assertion);
   die("an assertion failed");
 }
 
@@ -232,9 +242,12 @@ const Interposed kInterposed[] = {
     {"__cxa_atexit", "sesha_image_cxa_atexit", address_of(sesha_image_cxa_atexit)},
     {"on_exit", "sesha_image_on_exit", address_of(sesha_image_on_exit)},
     {"at_quick_exit", "sesha_image_at_quick_exit", address_of(sesha_image_at_quick_exit)},
-    {"__cxa_at_quick_exit", "sesha_image_cxa_at_quick_exit", address_of(sesha_image_cxa_at_quick_exit)},
-    {"__cxa_thread_atexit", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
-    {"__cxa_thread_atexit_impl", "sesha_image_cxa_thread_atexit", address_of(sesha_image_cxa_thread_atexit)},
+    {"__cxa_at_quick_exit", "sesha_image_cxa_at_quick_exit",
+     address_of(sesha_image_cxa_at_quick_exit)},
+    {"__cxa_thread_atexit", "sesha_image_cxa_thread_atexit",
+     address_of(sesha_image_cxa_thread_atexit)},
+    {"__cxa_thread_atexit_impl", "sesha_image_cxa_thread_atexit",
+     address_of(sesha_image_cxa_thread_atexit)},
     {"sigaction", "sesha_image_sigaction", address_of(sesha_image_sigaction)},
     {"signal", "sesha_image_signal", address_of(sesha_image_signal)},
     {"fork", "sesha_image_fork", address_of(sesha_image_fork)},

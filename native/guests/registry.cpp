@@ -7,7 +7,8 @@ namespace sesha::guests {
 namespace {
 
 std::mutex mutex;
-// A deque keeps addresses stable; on the heap and never freed, since threads outlive static destructors.
+// A deque keeps addresses stable; on the heap and never freed, since threads outlive static
+// destructors.
 std::deque<sesha_interpreter>& entries = *new std::deque<sesha_interpreter>(1);
 
 }  // namespace
@@ -28,7 +29,9 @@ sesha_interpreter* interpreter_at(uint32_t index) {
 
 using sesha::guests::entries;
 
-extern "C" uint32_t sesha_interpreter_index(const sesha_interpreter* interpreter) { return interpreter->index; }
+extern "C" uint32_t sesha_interpreter_index(const sesha_interpreter* interpreter) {
+  return interpreter->index;
+}
 
 extern "C" const sesha_binding* sesha_interpreter_binding(const sesha_interpreter* interpreter) {
   return interpreter->binding.load(std::memory_order_acquire);

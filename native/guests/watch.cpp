@@ -67,7 +67,8 @@ std::vector<sesha_watched> take_due() {
 void* keep_watch(void*) {
   while (true) {
     for (const sesha_watched& call : take_due()) {
-      sesha_interpreter_binding(call.interpreter)->interrupt(call.interpreter, call.thread, call.serial, 1);
+      sesha_interpreter_binding(call.interpreter)
+          ->interrupt(call.interpreter, call.thread, call.serial, 1);
     }
     if (signalled.exchange(false)) {
       if (auto function = signal_function.load()) function();

@@ -19,7 +19,8 @@ namespace {
 /// Copies the parts that hold data; what lies between them stays a hole.
 void copy_sparsely(const Image& image, int to) {
   if (ftruncate(to, 0) != 0 || ftruncate(to, static_cast<off_t>(image.file_size)) != 0) {
-    throw Error(std::string("cannot write the image to the given descriptor: ") + std::strerror(errno));
+    throw Error(std::string("cannot write the image to the given descriptor: ") +
+                std::strerror(errno));
   }
   const int from = image.file.descriptor();
   std::vector<char> buffer(1 << 20);
@@ -28,9 +29,11 @@ void copy_sparsely(const Image& image, int to) {
     const off_t end = lseek(from, begin, SEEK_HOLE);
     if (end < 0) break;
     while (begin < end) {
-      const ssize_t size = pread(from, buffer.data(), std::min<size_t>(buffer.size(), end - begin), begin);
+      const ssize_t size =
+          pread(from, buffer.data(), std::min<size_t>(buffer.size(), end - begin), begin);
       if (size <= 0 || pwrite(to, buffer.data(), static_cast<size_t>(size), begin) != size) {
-        throw Error(std::string("cannot copy the image to the given descriptor: ") + std::strerror(errno));
+        throw Error(std::string("cannot copy the image to the given descriptor: ") +
+                    std::strerror(errno));
       }
       begin += size;
     }
@@ -45,7 +48,11 @@ extern "C" sesha_status sesha_image_dump(const char* path, const char* soname, i
   using namespace sesha::images;
   try {
     const auto object = Object::open(path);
-    Changes changes{.soname = soname, .needed = {}, .needed_always = kCoreName, .renamed_libraries = {}, .rename = {}};
+    Changes changes{.soname = soname,
+                    .needed = {},
+                    .needed_always = kCoreName,
+                    .renamed_libraries = {},
+                    .rename = {}};
     for (std::string_view name : object->needed()) {
       changes.needed.push_back(changes.soname + "-needs-" + std::string(name));
       changes.renamed_libraries.emplace_back(name, changes.needed.back());

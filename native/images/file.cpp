@@ -20,11 +20,13 @@ namespace {
 constexpr unsigned MFD_EXEC = 0x10;
 #endif
 
-/// Whether code in the file can be run: a noexec mount and some security policies refuse only this mapping.
+/// Whether code in the file can be run: a noexec mount and some security policies refuse only this
+/// mapping.
 bool can_execute(int descriptor) {
   const long page = sysconf(_SC_PAGESIZE);
   if (ftruncate(descriptor, page) != 0) return false;
-  void* memory = mmap(nullptr, static_cast<size_t>(page), PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0);
+  void* memory =
+      mmap(nullptr, static_cast<size_t>(page), PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0);
   if (memory == MAP_FAILED) return false;
   munmap(memory, static_cast<size_t>(page));
   return true;
@@ -76,8 +78,10 @@ File File::create(const std::string& name) {
   } else if (tried.find(std::strerror(EMFILE)) != std::string::npos) {
     tried += ". Raise the limit on open files (ulimit -n)";
   }
-  throw Error("no place for the image of " + name + " that can hold executable files; tried: " + tried +
-              ". Set SESHA_IMAGE_DIR to a folder on a file system with free space that is mounted without noexec");
+  throw Error("no place for the image of " + name +
+              " that can hold executable files; tried: " + tried +
+              ". Set SESHA_IMAGE_DIR to a folder on a file system with free space that is mounted "
+              "without noexec");
 }
 
 File& File::operator=(File&& other) noexcept {
@@ -93,15 +97,18 @@ File::~File() {
 std::string File::unique_path() const {
   static std::atomic<uint64_t> counter{0};
   std::string path = "/proc/self/fd/";
-  for (uint64_t number = ++counter; number != 0; number >>= 1) path += (number & 1) != 0 ? "./" : "/";
+  for (uint64_t number = ++counter; number != 0; number >>= 1)
+    path += (number & 1) != 0 ? "./" : "/";
   return path + std::to_string(descriptor_);
 }
 
 void File::resize(uint64_t size) {
   if (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
-    throw Error("cannot make an image of " + std::to_string(size >> 20) + " MiB: " + std::strerror(errno) +
-                (errno == EFBIG ? ". Raise the limit on the size of files (ulimit -f)"
-                                : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it"));
+    throw Error(
+        "cannot make an image of " + std::to_string(size >> 20) + " MiB: " + std::strerror(errno) +
+        (errno == EFBIG
+             ? ". Raise the limit on the size of files (ulimit -f)"
+             : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it"));
   }
 }
 
@@ -111,9 +118,11 @@ void File::write(uint64_t offset, const void* data, size_t size) {
     ssize_t done = pwrite(descriptor_, bytes, size, static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done <= 0) {
-      throw Error(std::string("cannot write an image: ") + std::strerror(done < 0 ? errno : ENOSPC) +
+      throw Error(std::string("cannot write an image: ") +
+                  std::strerror(done < 0 ? errno : ENOSPC) +
                   (errno == EFBIG ? ". Raise the limit on the size of files (ulimit -f)"
-                                  : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a folder that has it"));
+                                  : ". Free some memory or disk space, or set SESHA_IMAGE_DIR to a "
+                                    "folder that has it"));
     }
     bytes += done;
     offset += static_cast<uint64_t>(done);
@@ -123,7 +132,8 @@ void File::write(uint64_t offset, const void* data, size_t size) {
 
 void File::discard(uint64_t size) {
   // Not every file system can; then the pages stay until the image's last mapping goes.
-  (void)fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size));
+  (void)fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                  static_cast<off_t>(size));
 }
 
 }  // namespace sesha::images

@@ -7,7 +7,8 @@
 
 namespace sesha::images {
 
-/// The name by which images refer to our version of C library function `name`; nothing if there is none.
+/// The name by which images refer to our version of C library function `name`; nothing if there is
+/// none.
 std::optional<std::string_view> interposed_name(std::string_view name);
 /// Our version itself; null if there is none.
 void* interposed_address(std::string_view name);

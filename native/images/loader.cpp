@@ -34,7 +34,9 @@ struct Arguments {
 };
 Arguments arguments;
 
-__attribute__((constructor)) void keep_arguments(int count, char** values, char**) { arguments = {count, values}; }
+__attribute__((constructor)) void keep_arguments(int count, char** values, char**) {
+  arguments = {count, values};
+}
 
 Chain chain_of(const Library* library) {
   Chain chain;
@@ -61,7 +63,8 @@ std::vector<const Library*> search_order(const Library& root) {
   std::vector<const Library*> order{&root};
   for (size_t k = 0; k < order.size(); ++k) {
     for (const Library* dependency : order[k]->dependencies) {
-      if (std::find(order.begin(), order.end(), dependency) == order.end()) order.push_back(dependency);
+      if (std::find(order.begin(), order.end(), dependency) == order.end())
+        order.push_back(dependency);
     }
   }
   return order;
@@ -78,11 +81,14 @@ void* defined_by(const Library& library, const char* name, uint32_t hash, const 
   return nullptr;
 }
 
-/// A symbol of the process, unless a library defines it that guests have images of: that one would be the host's.
+/// A symbol of the process, unless a library defines it that guests have images of: that one would
+/// be the host's.
 void* defined_by_process(const char* name, const char* version) {
-  void* found = version == nullptr ? dlsym(RTLD_DEFAULT, name) : dlvsym(RTLD_DEFAULT, name, version);
+  void* found =
+      version == nullptr ? dlsym(RTLD_DEFAULT, name) : dlvsym(RTLD_DEFAULT, name, version);
   Dl_info info;
-  if (found == nullptr || runtime_defines(name, gnu_hash(name)) || dladdr(found, &info) == 0) return found;
+  if (found == nullptr || runtime_defines(name, gnu_hash(name)) || dladdr(found, &info) == 0)
+    return found;
   try {
     return is_shared(*Object::open(info.dli_fname)) ? found : nullptr;
   } catch (const Error&) {
@@ -96,27 +102,32 @@ void* defined_by_process(const char* name, const char* version) {
   std::string text = reason != nullptr ? reason : "unknown error";
   for (std::string_view noise : {std::string_view(path), kPrefix}) {
     for (size_t at = text.find(noise); at != std::string::npos; at = text.find(noise, at)) {
-      const std::string_view by = noise == kPrefix ? std::string_view() : std::string_view(library.object->path());
+      const std::string_view by =
+          noise == kPrefix ? std::string_view() : std::string_view(library.object->path());
       text.replace(at, noise.size(), by);
       at += by.size();
     }
   }
   if (text.find("static TLS") != std::string::npos) {
-    text += ". Start the process with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536 in its environment";
-  } else if (text.find("failed to map") != std::string::npos || text.find("cannot map") != std::string::npos) {
+    text +=
+        ". Start the process with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536 in its "
+        "environment";
+  } else if (text.find("failed to map") != std::string::npos ||
+             text.find("cannot map") != std::string::npos) {
     text += ". If the process has very many mappings, raise the system's vm.max_map_count";
   }
   throw Error(text);
 }
 
-/// Loads a library that all guests share, after what it needs: its own run path would not be searched with its
-/// loaders' DT_RPATH, which it may rely on.
+/// Loads a library that all guests share, after what it needs: its own run path would not be
+/// searched with its loaders' DT_RPATH, which it may rely on.
 void* open_shared(const Object& object, Chain chain, int flags) {
   chain.insert(chain.begin(), &object);
   for (std::string_view name : object.needed()) {
     if (auto path = find_library(name, chain)) {
       auto needed = Object::open(*path);
-      if (needed->path() != object.path() && dlopen(needed->path().c_str(), RTLD_LAZY | RTLD_NOLOAD) == nullptr) {
+      if (needed->path() != object.path() &&
+          dlopen(needed->path().c_str(), RTLD_LAZY | RTLD_NOLOAD) == nullptr) {
         open_shared(*needed, chain, RTLD_LAZY | RTLD_LOCAL);
       }
     }
@@ -148,7 +159,8 @@ void run_constructors(const Library& library) {
   using Constructor = void (*)(int, char**, char**);
   const Constructors found = constructors(*library.object);
   if (found.init != 0) {
-    reinterpret_cast<Constructor>(library.base + found.init)(arguments.count, arguments.values, environ);
+    reinterpret_cast<Constructor>(library.base + found.init)(arguments.count, arguments.values,
+                                                             environ);
   }
   auto* array = reinterpret_cast<Constructor*>(library.base + found.array);
   for (uint64_t k = 0; k < found.array_count; ++k) {
@@ -178,26 +190,29 @@ Library* Space::open_python(const std::string& path) {
   return python_;
 }
 
-// As the loader does, a library that is there already serves everyone who asks for its name, wherever it lies.
+// As the loader does, a library that is there already serves everyone who asks for its name,
+// wherever it lies.
 Library* Space::find_loaded(std::string_view name) {
   for (Library& library : libraries_) {
     if (library.state == Library::State::failed) continue;
     if (library.object->entry(DT_SONAME) && library.object->soname() == name) return &library;
-    if (std::find(library.names.begin(), library.names.end(), name) != library.names.end()) return &library;
+    if (std::find(library.names.begin(), library.names.end(), name) != library.names.end())
+      return &library;
   }
   return nullptr;
 }
 
 Library* Space::plan(std::shared_ptr<const Object> object, const Library* loader) {
   for (Library& library : libraries_) {
-    if (library.state != Library::State::failed && library.object->identity() == object->identity()) return &library;
+    if (library.state != Library::State::failed && library.object->identity() == object->identity())
+      return &library;
   }
   Library& library = libraries_.emplace_back();
   library.space = this;
   library.object = std::move(object);
   library.loader = loader;
-  library.soname = "sesha-" + std::to_string(index_) + "-" + std::to_string(libraries_.size()) + "-" +
-                   std::string(library.object->soname());
+  library.soname = "sesha-" + std::to_string(index_) + "-" + std::to_string(libraries_.size()) +
+                   "-" + std::string(library.object->soname());
   try {
     for (std::string_view name : library.object->needed()) plan_dependency(library, name);
   } catch (...) {
@@ -216,7 +231,8 @@ void Space::plan_dependency(Library& library, std::string_view name) {
     const bool of_system = !path;
     if (of_system) path = find_in_cache(name);
     if (!path) {
-      library.shared.emplace_back(name);  // in a default folder, or nowhere: the process's loader will tell
+      library.shared.emplace_back(
+          name);  // in a default folder, or nowhere: the process's loader will tell
       return;
     }
     auto object = Object::open(*path);
@@ -232,7 +248,8 @@ void Space::plan_dependency(Library& library, std::string_view name) {
 }
 
 // As the process's loader does: what is loaded under that name serves, wherever it lies.
-void Space::plan_shared(Library& library, std::string_view name, const Object& object, const Chain& chain) {
+void Space::plan_shared(Library& library, std::string_view name, const Object& object,
+                        const Chain& chain) {
   const std::string known(name);
   if (dlopen(known.c_str(), RTLD_LAZY | RTLD_NOLOAD) != nullptr) {
     library.shared.push_back(known);
@@ -249,14 +266,16 @@ bool Space::reaches(const Library& from, const Library& to) const {
   return std::find(all.begin(), all.end(), &to) != all.end();
 }
 
-// First what stands in for the global scope, then the library's own needs, then the core for interposed calls.
+// First what stands in for the global scope, then the library's own needs, then the core for
+// interposed calls.
 std::vector<std::string> Space::needed(const Library& library) const {
   std::vector<std::string> names;
   for (const Library* global : globals_) {
     if (!reaches(*global, library)) names.push_back(global->soname);
   }
   for (const Library* dependency : library.dependencies) {
-    if (std::find(names.begin(), names.end(), dependency->soname) == names.end()) names.push_back(dependency->soname);
+    if (std::find(names.begin(), names.end(), dependency->soname) == names.end())
+      names.push_back(dependency->soname);
   }
   names.insert(names.end(), library.shared.begin(), library.shared.end());
   names.emplace_back(kCoreName);
@@ -273,13 +292,14 @@ Image Space::write(const Library& library, std::vector<std::string> needed) {
                   .needed = std::move(needed),
                   .needed_always = kCoreName,
                   .renamed_libraries = library.renamed_libraries,
-                  .rename = [&](const Elf64_Sym& symbol, std::string_view name) {
-                    return image_name(symbol, name, [&](std::string_view name, uint32_t hash) {
-                      return std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
-                        return other->object->defines(name, hash);
-                      });
-                    });
-                  },
+                  .rename =
+                      [&](const Elf64_Sym& symbol, std::string_view name) {
+                        return image_name(symbol, name, [&](std::string_view name, uint32_t hash) {
+                          return std::any_of(scope.begin(), scope.end(), [&](const Library* other) {
+                            return other->object->defines(name, hash);
+                          });
+                        });
+                      },
                   .borrowed = std::move(borrowed.symbols)};
   return write_image(*library.object, changes);
 }
@@ -296,10 +316,12 @@ void Space::finish(Library& library, Image& image, const std::string& path) {
     throw;
   }
   ::close(descriptor);
-  // Debuggers, profilers and dladdr see the original file. The text differs from the file's own path, by which the
-  // process's loader would find this image when the host asks for the original. The old name is the loader's; its
-  // memory may be read by other threads at this moment, so it stays.
-  const std::string name = std::string(library.object->origin()) + "/./" + std::string(library.object->name());
+  // Debuggers, profilers and dladdr see the original file. The text differs from the file's own
+  // path, by which the process's loader would find this image when the host asks for the original.
+  // The old name is the loader's; its memory may be read by other threads at this moment, so it
+  // stays.
+  const std::string name =
+      std::string(library.object->origin()) + "/./" + std::string(library.object->name());
   __atomic_store_n(&map->l_name, strdup(name.c_str()), __ATOMIC_RELEASE);
   lend(library, uniques_);
   std::unique_lock lock(ranges.mutex);
@@ -307,11 +329,13 @@ void Space::finish(Library& library, Image& image, const std::string& path) {
 }
 
 void Space::load(Library& library, int flags) {
-  if (library.state == Library::State::failed) throw Error(library.object->path() + ": could not be loaded before");
+  if (library.state == Library::State::failed)
+    throw Error(library.object->path() + ": could not be loaded before");
   if (library.state != Library::State::planned) return;
-  if (std::any_of(library.dependencies.begin(), library.dependencies.end(), [&](const Library* dependency) {
-        return dependency->state == Library::State::planned && reaches(*dependency, library);
-      })) {
+  if (std::any_of(
+          library.dependencies.begin(), library.dependencies.end(), [&](const Library* dependency) {
+            return dependency->state == Library::State::planned && reaches(*dependency, library);
+          })) {
     load_together(library, flags);
     return;
   }
@@ -332,7 +356,8 @@ void Space::load(Library& library, int flags) {
   run_constructors(library);
 }
 
-// Libraries that need each other are loaded by one call, in which the image of one names the others' files.
+// Libraries that need each other are loaded by one call, in which the image of one names the
+// others' files.
 void Space::load_together(Library& root, int flags) {
   std::vector<Library*> seen, reachable;
   collect_in_order(root, seen, reachable);
@@ -349,7 +374,8 @@ void Space::load_together(Library& root, int flags) {
   std::vector<Image> images;
   try {
     for (Library* library : circle) library->state = Library::State::loading;
-    // A place for each image must be known before any is written, so each is written twice: the first for its file.
+    // A place for each image must be known before any is written, so each is written twice: the
+    // first for its file.
     for (Library* library : circle) {
       images.push_back(write(*library, needed(*library)));
       paths[library->soname] = images.back().file.unique_path();
@@ -370,7 +396,8 @@ void Space::load_together(Library& root, int flags) {
     if (root.handle == nullptr) fail(root, paths[root.soname]);
     for (size_t k = 0; k < circle.size(); ++k) {
       Library& library = *circle[k];
-      if (library.handle == nullptr) library.handle = dlopen(paths[library.soname].c_str(), flags | RTLD_NOLOAD);
+      if (library.handle == nullptr)
+        library.handle = dlopen(paths[library.soname].c_str(), flags | RTLD_NOLOAD);
       if (library.handle == nullptr) fail(library, paths[library.soname]);
       finish(library, images[k], paths[library.soname]);
     }
@@ -403,7 +430,8 @@ void* Space::open(const char* name, int flags, const Library* caller) {
   } catch (...) {
     // What was planned for this library alone must not wait for a dependency that has failed.
     for (size_t k = known; k < libraries_.size(); ++k) {
-      if (libraries_[k].state == Library::State::planned) libraries_[k].state = Library::State::failed;
+      if (libraries_[k].state == Library::State::planned)
+        libraries_[k].state = Library::State::failed;
     }
     throw;
   }
@@ -418,7 +446,8 @@ void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
     auto path = find_library(name, chain);
     if (!path) {
       // Of the system's libraries only those are private that need Python.
-      if (auto cached = find_in_cache(name); cached && needs_python(*Object::open(*cached))) path = cached;
+      if (auto cached = find_in_cache(name); cached && needs_python(*Object::open(*cached)))
+        path = cached;
     }
     if (!path) {
       void* handle = dlopen(name, flags & ~RTLD_DEEPBIND);
@@ -432,7 +461,8 @@ void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
     }
     if ((flags & RTLD_NOLOAD) != 0) {
       auto known = std::find_if(libraries_.begin(), libraries_.end(), [&](const Library& other) {
-        return other.state == Library::State::loaded && other.object->identity() == object->identity();
+        return other.state == Library::State::loaded &&
+               other.object->identity() == object->identity();
       });
       if (known == libraries_.end()) return nullptr;
       library = &*known;
@@ -451,7 +481,8 @@ void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
 void* Space::symbol(void* handle, const char* name, const Library* caller, const char* version) {
   if (void* interposed = interposed_address(name)) return interposed;
   const uint32_t hash = gnu_hash(name);
-  // Libraries are never freed and get no dependencies after loading, so only the lists need the lock.
+  // Libraries are never freed and get no dependencies after loading, so only the lists need the
+  // lock.
   std::vector<const Library*> order;
   {
     std::scoped_lock lock(mutex_);

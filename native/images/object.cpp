@@ -54,20 +54,23 @@ uint32_t sysv_hash(std::string_view name) {
 }
 
 void Object::fail(const char* what) const {
-  throw Error(path_ + ": " + what + "; the file is damaged or not a shared library: install its package again");
+  throw Error(path_ + ": " + what +
+              "; the file is damaged or not a shared library: install its package again");
 }
 
 bool Object::is_elf(const std::string& path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return false;
   char magic[SELFMAG] = {};
-  bool found = ::read(descriptor, magic, SELFMAG) == SELFMAG && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
+  bool found =
+      ::read(descriptor, magic, SELFMAG) == SELFMAG && std::memcmp(magic, ELFMAG, SELFMAG) == 0;
   ::close(descriptor);
   return found;
 }
 
 Object::Identity Object::identify(const struct stat& status) {
-  return {status.st_dev, status.st_ino, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+  return {status.st_dev, status.st_ino,
+          status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 // Every guest loads the same files, so one mapping of each serves the whole process.
@@ -107,7 +110,9 @@ std::shared_ptr<const Object> Object::open(const std::string& path) {
 }
 
 void Object::map(int descriptor) {
-  void* data = size_ < sizeof(Elf64_Ehdr) ? nullptr : mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  void* data = size_ < sizeof(Elf64_Ehdr)
+                   ? nullptr
+                   : mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int cause = errno;
   ::close(descriptor);
   if (data == nullptr) fail("file too short");
@@ -118,7 +123,8 @@ void Object::map(int descriptor) {
 int Object::reopen() const {
   const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status;
-  if (descriptor >= 0 && fstat(descriptor, &status) == 0 && identify(status) == identity_) return descriptor;
+  if (descriptor >= 0 && fstat(descriptor, &status) == 0 && identify(status) == identity_)
+    return descriptor;
   if (descriptor >= 0) ::close(descriptor);
   throw Error(path_ + ": was changed or removed while it was being loaded; restart the process");
 }
@@ -132,7 +138,9 @@ std::string_view Object::origin() const {
   return slash == 0 ? "/" : std::string_view(path_).substr(0, slash);
 }
 
-std::string_view Object::name() const { return std::string_view(path_).substr(path_.rfind('/') + 1); }
+std::string_view Object::name() const {
+  return std::string_view(path_).substr(path_.rfind('/') + 1);
+}
 
 void Object::parse() {
   const Elf64_Ehdr& elf = header();
@@ -160,27 +168,32 @@ void Object::parse() {
   }
   if (dynamic == nullptr) fail("no dynamic section");
   dynamic_ = table<Elf64_Dyn>(dynamic->p_vaddr, dynamic->p_filesz);
-  auto null = std::find_if(dynamic_.begin(), dynamic_.end(), [](const Elf64_Dyn& d) { return d.d_tag == DT_NULL; });
+  auto null = std::find_if(dynamic_.begin(), dynamic_.end(),
+                           [](const Elf64_Dyn& d) { return d.d_tag == DT_NULL; });
   if (null == dynamic_.end()) fail("dynamic section without an end");
   dynamic_ = dynamic_.first(static_cast<size_t>(null - dynamic_.begin()));
   parse_dynamic();
 }
 
 void Object::check_segment(const Elf64_Phdr& segment) const {
-  if (segment.p_filesz > segment.p_memsz || segment.p_offset > size_ || segment.p_filesz > size_ - segment.p_offset ||
-      segment.p_memsz > kHighestAddress || segment.p_vaddr > kHighestAddress) {
+  if (segment.p_filesz > segment.p_memsz || segment.p_offset > size_ ||
+      segment.p_filesz > size_ - segment.p_offset || segment.p_memsz > kHighestAddress ||
+      segment.p_vaddr > kHighestAddress) {
     fail("segment outside the file");
   }
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  if ((segment.p_align & (segment.p_align - 1)) != 0) fail("segment with an alignment that is no power of two");
-  if ((segment.p_vaddr - segment.p_offset) % page != 0) fail("segment that lies differently in file and memory");
+  if ((segment.p_align & (segment.p_align - 1)) != 0)
+    fail("segment with an alignment that is no power of two");
+  if ((segment.p_vaddr - segment.p_offset) % page != 0)
+    fail("segment that lies differently in file and memory");
 }
 
 const std::byte* Object::at(uint64_t address, uint64_t size) const {
   for (const Elf64_Phdr& segment : segments_) {
     if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
     uint64_t offset = address - segment.p_vaddr;
-    if (offset <= segment.p_filesz && size <= segment.p_filesz - offset) return data_ + segment.p_offset + offset;
+    if (offset <= segment.p_filesz && size <= segment.p_filesz - offset)
+      return data_ + segment.p_offset + offset;
   }
   fail("table outside the file");
 }
@@ -211,18 +224,22 @@ void Object::check_entry_sizes() const {
   }
   if (entry(DT_REL)) fail("relocations without addends");
   if (entry(DT_JMPREL) && !entry(DT_PLTREL)) fail("jump relocations of an unknown kind");
-  if (entry(DT_RELA) && !(entry(DT_RELASZ) && entry(DT_RELAENT))) fail("relocations of an unknown number");
+  if (entry(DT_RELA) && !(entry(DT_RELASZ) && entry(DT_RELAENT)))
+    fail("relocations of an unknown number");
   if (!entry(DT_STRTAB) || !entry(DT_SYMTAB)) fail("no dynamic symbols");
 }
 
 // The process's loader writes wherever a relocation says.
 void Object::check_relocations() const {
-  const bool anywhere = entry(DT_TEXTREL).has_value() || (entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
+  const bool anywhere =
+      entry(DT_TEXTREL).has_value() || (entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
   Range last;
   auto check = [&](uint64_t address) {
     if (address >= last.begin && address < last.end) return;
     for (const Elf64_Phdr& segment : segments_) {
-      if (segment.p_type != PT_LOAD || segment.p_memsz < 8 || !(anywhere || (segment.p_flags & PF_W) != 0)) continue;
+      if (segment.p_type != PT_LOAD || segment.p_memsz < 8 ||
+          !(anywhere || (segment.p_flags & PF_W) != 0))
+        continue;
       last = {segment.p_vaddr, segment.p_vaddr + segment.p_memsz - 7};
       if (address >= last.begin && address < last.end) return;
     }
@@ -244,29 +261,34 @@ void Object::parse_dynamic() {
     strings_ = {bytes.data(), bytes.size()};
     if (!strings_.empty() && strings_.back() != '\0') fail("string table without an end");
   }
-  if (auto address = entry(DT_RELA)) relocations_ = table<Elf64_Rela>(*address, entry(DT_RELASZ).value_or(0));
+  if (auto address = entry(DT_RELA))
+    relocations_ = table<Elf64_Rela>(*address, entry(DT_RELASZ).value_or(0));
   if (auto address = entry(DT_JMPREL)) {
     jump_relocations_ = table<Elf64_Rela>(*address, entry(DT_PLTRELSZ).value_or(0));
   }
-  if (auto address = entry(DT_RELR)) relr_ = table<uint64_t>(*address, entry(DT_RELRSZ).value_or(0));
+  if (auto address = entry(DT_RELR))
+    relr_ = table<uint64_t>(*address, entry(DT_RELRSZ).value_or(0));
   if (auto address = entry(DT_SYMTAB)) {
     uint64_t count = count_symbols();
     if (count > size_ / sizeof(Elf64_Sym)) fail("more symbols than the file can hold");
     symbols_ = table<Elf64_Sym>(*address, count * sizeof(Elf64_Sym));
   }
-  needs_code_while_loading_ =
-      entry(DT_TEXTREL).has_value() || (entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0 ||
-      std::any_of(symbols_.begin(), symbols_.end(),
-                  [](const Elf64_Sym& s) { return ELF64_ST_TYPE(s.st_info) == STT_GNU_IFUNC && s.st_shndx != 0; });
+  needs_code_while_loading_ = entry(DT_TEXTREL).has_value() ||
+                              (entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0 ||
+                              std::any_of(symbols_.begin(), symbols_.end(), [](const Elf64_Sym& s) {
+                                return ELF64_ST_TYPE(s.st_info) == STT_GNU_IFUNC && s.st_shndx != 0;
+                              });
   for (auto list : {relocations_, jump_relocations_}) {
-    needs_code_while_loading_ |= std::any_of(
-        list.begin(), list.end(), [](const Elf64_Rela& r) { return ELF64_R_TYPE(r.r_info) == kIrelative; });
+    needs_code_while_loading_ |= std::any_of(list.begin(), list.end(), [](const Elf64_Rela& r) {
+      return ELF64_R_TYPE(r.r_info) == kIrelative;
+    });
   }
   check_relocations();
 }
 
-// The dynamic section does not tell how many symbols there are. The System V table does; the GNU table tells
-// where the last defined one stands, and relocations name the undefined ones that matter.
+// The dynamic section does not tell how many symbols there are. The System V table does; the GNU
+// table tells where the last defined one stands, and relocations name the undefined ones that
+// matter.
 uint64_t Object::count_symbols() {
   uint64_t count = 1;
   if (auto address = entry(DT_HASH)) {
@@ -294,7 +316,8 @@ uint64_t Object::parse_gnu_hash(uint64_t address) {
   gnu_hash_offset_ = head[1];
   gnu_hash_shift_ = head[3] % 32;
   if (filters == 0 || (filters & (filters - 1)) != 0) fail("hash table with a bad filter");
-  const uint64_t first_bucket = address + 16 + filters * 8, first_chain = first_bucket + buckets * 4;
+  const uint64_t first_bucket = address + 16 + filters * 8,
+                 first_chain = first_bucket + buckets * 4;
   gnu_hash_filter_ = table<uint64_t>(address + 16, filters * 8);
   gnu_hash_buckets_ = table<uint32_t>(first_bucket, buckets * 4);
   uint64_t last = 0;
@@ -347,7 +370,8 @@ const Elf64_Sym* Object::find(std::string_view name, uint32_t hash) const {
   if (!gnu_hash_filter_.empty()) {
     if (gnu_hash_buckets_.empty()) return nullptr;
     const uint64_t word = gnu_hash_filter_[(hash / 64) & (gnu_hash_filter_.size() - 1)];
-    if (((word >> (hash % 64)) & (word >> ((hash >> gnu_hash_shift_) % 64)) & 1) == 0) return nullptr;
+    if (((word >> (hash % 64)) & (word >> ((hash >> gnu_hash_shift_) % 64)) & 1) == 0)
+      return nullptr;
     uint64_t index = gnu_hash_buckets_[hash % gnu_hash_buckets_.size()];
     if (index < gnu_hash_offset_) return nullptr;
     for (; index - gnu_hash_offset_ < gnu_hash_chains_.size(); ++index) {
@@ -368,7 +392,8 @@ const Elf64_Sym* Object::find(std::string_view name, uint32_t hash) const {
   return nullptr;
 }
 
-// gABI's description of SHT_RELR: an even word is an address, an odd word a bitmap of the 63 words that follow.
+// gABI's description of SHT_RELR: an even word is an address, an odd word a bitmap of the 63 words
+// that follow.
 std::vector<uint64_t> Object::relative_targets() const {
   std::vector<uint64_t> targets;
   uint64_t where = 0;
@@ -397,7 +422,8 @@ std::vector<Range> Object::ranges_read_by_loader() const {
   if (auto address = entry(DT_JMPREL)) add(*address, jump_relocations_.size_bytes());
   if (auto address = entry(DT_RELR)) add(*address, relr_.size_bytes());
   for (const Elf64_Phdr& segment : segments_) {
-    if (segment.p_type == PT_TLS || segment.p_type == PT_NOTE || segment.p_type == PT_GNU_PROPERTY) {
+    if (segment.p_type == PT_TLS || segment.p_type == PT_NOTE ||
+        segment.p_type == PT_GNU_PROPERTY) {
       add(segment.p_vaddr, segment.p_filesz);
     }
   }

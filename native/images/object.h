@@ -1,7 +1,9 @@
-// A shared object as it lies on disk: 64-bit little-endian ELF, read through one mapping and checked.
+// A shared object as it lies on disk: 64-bit little-endian ELF, read through one mapping and
+// checked.
 //
-// Every accessor stays inside the file, whatever the file says: a damaged or hostile object gives an Error and
-// never a fault. Formats: System V ABI (gABI) chapters 4 and 5; GNU hash and versions as in glibc's elf/.
+// Every accessor stays inside the file, whatever the file says: a damaged or hostile object gives
+// an Error and never a fault. Formats: System V ABI (gABI) chapters 4 and 5; GNU hash and versions
+// as in glibc's elf/.
 #ifndef SESHA_IMAGES_OBJECT_H_
 #define SESHA_IMAGES_OBJECT_H_
 
@@ -21,7 +23,8 @@
 
 namespace sesha::images {
 
-/// What went wrong with an image or its object: the text names the file, the cause and the next step.
+/// What went wrong with an image or its object: the text names the file, the cause and the next
+/// step.
 class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -53,7 +56,8 @@ class Object {
   /// The folder of path(): what $ORIGIN stands for.
   std::string_view origin() const;
   std::string_view name() const;
-  /// Opens the same file again, for mapping more of it; throws Error when another file has taken its place.
+  /// Opens the same file again, for mapping more of it; throws Error when another file has taken
+  /// its place.
   int reopen() const;
   /// Tells files apart, also one that was written anew under the same name.
   struct Identity {
@@ -84,7 +88,9 @@ class Object {
 
   /// Whether a symbol of that name is defined and visible to other objects.
   bool defines(std::string_view name) const { return defines(name, gnu_hash(name)); }
-  bool defines(std::string_view name, uint32_t name_gnu_hash) const { return find(name, name_gnu_hash) != nullptr; }
+  bool defines(std::string_view name, uint32_t name_gnu_hash) const {
+    return find(name, name_gnu_hash) != nullptr;
+  }
   /// That symbol; null when there is none.
   const Elf64_Sym* find(std::string_view name, uint32_t name_gnu_hash) const;
 
@@ -93,12 +99,15 @@ class Object {
   std::span<const Elf64_Rela> jump_relocations() const { return jump_relocations_; }
   /// The addresses that DT_RELR relocates.
   std::vector<uint64_t> relative_targets() const;
-  /// Whether the loader runs code of this object while it relocates (IRELATIVE, IFUNC) or writes into code.
+  /// Whether the loader runs code of this object while it relocates (IRELATIVE, IFUNC) or writes
+  /// into code.
   bool needs_code_while_loading() const { return needs_code_while_loading_; }
-  /// Whether a page holds the end of one segment and the beginning of the next in the same place in memory.
+  /// Whether a page holds the end of one segment and the beginning of the next in the same place in
+  /// memory.
   bool segments_overlap() const { return segments_overlap_; }
 
-  /// File contents at a virtual address; throws Error unless [address, address + size) is backed by the file.
+  /// File contents at a virtual address; throws Error unless [address, address + size) is backed by
+  /// the file.
   const std::byte* at(uint64_t address, uint64_t size) const;
   /// The byte ranges of the read-only segments that the loader reads while it loads.
   std::vector<Range> ranges_read_by_loader() const;
@@ -129,7 +138,8 @@ class Object {
   std::span<const Elf64_Rela> relocations_;
   std::span<const Elf64_Rela> jump_relocations_;
   std::span<const uint64_t> relr_;
-  // DT_GNU_HASH: a Bloom filter, then for each bucket its first symbol, then the hashes of all hashed symbols.
+  // DT_GNU_HASH: a Bloom filter, then for each bucket its first symbol, then the hashes of all
+  // hashed symbols.
   Range gnu_hash_range_;
   uint32_t gnu_hash_offset_ = 0;
   uint32_t gnu_hash_shift_ = 0;

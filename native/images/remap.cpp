@@ -14,8 +14,9 @@
 namespace sesha::images {
 namespace {
 
-/// A run of clean pages in a writable segment is mapped from the object only if it is this long: each run costs the
-/// process two of its limited number of mappings, and a shorter one little memory.
+/// A run of clean pages in a writable segment is mapped from the object only if it is this long:
+/// each run costs the process two of its limited number of mappings, and a shorter one little
+/// memory.
 constexpr uint64_t kShortestRun = 16;
 
 uint64_t page_size() {
@@ -57,14 +58,16 @@ class Written {
 };
 
 int protection(const Elf64_Phdr& segment) {
-  return ((segment.p_flags & PF_R) != 0 ? PROT_READ : 0) | ((segment.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
+  return ((segment.p_flags & PF_R) != 0 ? PROT_READ : 0) |
+         ((segment.p_flags & PF_W) != 0 ? PROT_WRITE : 0) |
          ((segment.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
 }
 
 /// The pages that the loader has made read-only after relocation.
 Range read_only_after_relocation(const Object& object) {
   for (const Elf64_Phdr& segment : object.segments()) {
-    if (segment.p_type == PT_GNU_RELRO) return {down(segment.p_vaddr), down(segment.p_vaddr + segment.p_memsz)};
+    if (segment.p_type == PT_GNU_RELRO)
+      return {down(segment.p_vaddr), down(segment.p_vaddr + segment.p_memsz)};
   }
   return {};
 }
@@ -83,8 +86,8 @@ void make_private(uint64_t base, uint64_t begin, uint64_t end, int now) {
   if (opened) mprotect(memory, end - begin, now);
 }
 
-void share_segment(const Object& object, const Elf64_Phdr& segment, const Written& written, uint64_t base,
-                   int descriptor) {
+void share_segment(const Object& object, const Elf64_Phdr& segment, const Written& written,
+                   uint64_t base, int descriptor) {
   const Range relro = read_only_after_relocation(object);
   const bool writable = (segment.p_flags & PF_W) != 0;
   for (uint64_t at = written.begin(); at < written.end();) {
@@ -100,8 +103,8 @@ void share_segment(const Object& object, const Elf64_Phdr& segment, const Writte
       make_private(base, at, end, now);
     } else {
       const uint64_t offset = segment.p_offset - (segment.p_vaddr - at);
-      void* mapped = mmap(reinterpret_cast<void*>(base + at), end - at, now, MAP_PRIVATE | MAP_FIXED, descriptor,
-                          static_cast<off_t>(offset));
+      void* mapped = mmap(reinterpret_cast<void*>(base + at), end - at, now,
+                          MAP_PRIVATE | MAP_FIXED, descriptor, static_cast<off_t>(offset));
       if (mapped == MAP_FAILED) {
         throw Error(object.path() + ": cannot map its code: " + std::strerror(errno) +
                     ". If the process has very many mappings, raise the system's vm.max_map_count");
@@ -114,17 +117,19 @@ void share_segment(const Object& object, const Elf64_Phdr& segment, const Writte
 }  // namespace
 
 void share_pages(const Object& object, Image& image, uint64_t base, int descriptor) {
-  // The loader mapped these segments over one another: their pages have no single place in the file.
+  // The loader mapped these segments over one another: their pages have no single place in the
+  // file.
   if (object.segments_overlap()) return;
-  const bool writes_code =
-      object.entry(DT_TEXTREL).has_value() || (object.entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
+  const bool writes_code = object.entry(DT_TEXTREL).has_value() ||
+                           (object.entry(DT_FLAGS).value_or(0) & DF_TEXTREL) != 0;
   const std::vector<uint64_t> relative = object.relative_targets();
   for (const Elf64_Phdr& segment : object.segments()) {
     if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
     Written written(segment);
     if ((segment.p_flags & PF_W) != 0 || writes_code) {
       for (auto list : {object.relocations(), object.jump_relocations()}) {
-        for (const Elf64_Rela& relocation : list) written.add(relocation.r_offset, sizeof(uint64_t) * 2);
+        for (const Elf64_Rela& relocation : list)
+          written.add(relocation.r_offset, sizeof(uint64_t) * 2);
       }
       for (uint64_t target : relative) written.add(target, sizeof(uint64_t));
       // For lazy binding the first entries get what the resolver needs.
@@ -138,7 +143,8 @@ void share_pages(const Object& object, Image& image, uint64_t base, int descript
   }
   make_private(base, image.added_begin, image.shared_begin, PROT_READ | PROT_WRITE);
   make_private(base, image.shared_end, up(image.added_end), PROT_READ | PROT_WRITE);
-  share_tables(reinterpret_cast<void*>(base + image.shared_begin), image.shared_end - image.shared_begin);
+  share_tables(reinterpret_cast<void*>(base + image.shared_begin),
+               image.shared_end - image.shared_begin);
   image.file.discard(image.file_size);
 }
 
@@ -146,7 +152,8 @@ void copy_image(const Image& from, Image& to) {
   std::vector<char> buffer(1 << 20);
   to.file.resize(from.file_size);
   for (uint64_t at = 0; at < from.file_size;) {
-    const ssize_t size = pread(from.file.descriptor(), buffer.data(), buffer.size(), static_cast<off_t>(at));
+    const ssize_t size =
+        pread(from.file.descriptor(), buffer.data(), buffer.size(), static_cast<off_t>(at));
     if (size <= 0) throw Error(std::string("cannot read an image: ") + std::strerror(errno));
     to.file.write(at, buffer.data(), static_cast<size_t>(size));
     at += static_cast<uint64_t>(size);

@@ -9,9 +9,11 @@
 
 namespace sesha::images {
 
-/// Maps every page of the image at load address `base` that the loader did not write from the object's own file
-/// (`descriptor`), so that all guests, all processes and the host share it; shares the added tables with other
-/// guests; gives the image file's own pages back. Must run before anything runs in the image. Throws Error.
+/// Maps every page of the image at load address `base` that the loader did not write from the
+/// object's own file
+/// (`descriptor`), so that all guests, all processes and the host share it; shares the added tables
+/// with other guests; gives the image file's own pages back. Must run before anything runs in the
+/// image. Throws Error.
 void share_pages(const Object& object, Image& image, uint64_t base, int descriptor);
 
 /// Makes `to`, written for the same object, equal to `from`.

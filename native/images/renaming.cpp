@@ -16,11 +16,12 @@ namespace sesha::images {
 bool runtime_defines(std::string_view name, uint32_t gnu_hash) {
   static const auto& runtimes = *new std::vector<std::shared_ptr<const Object>>([] {
     std::vector<std::shared_ptr<const Object>> found;
-    for (const char* library : {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0",
-                                "libdl.so.2", "librt.so.1"}) {
+    for (const char* library : {"libc.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libm.so.6",
+                                "libpthread.so.0", "libdl.so.2", "librt.so.1"}) {
       void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
       link_map* map = nullptr;
-      if (handle != nullptr && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) found.push_back(Object::open(map->l_name));
+      if (handle != nullptr && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0)
+        found.push_back(Object::open(map->l_name));
     }
     return found;
   }());

@@ -62,39 +62,46 @@ std::optional<std::string> find_in(const std::vector<std::string>& folders, std:
 }
 
 void replace(std::string& text, std::string_view token, std::string_view by) {
-  for (size_t at = text.find(token); at != std::string::npos; at = text.find(token, at + by.size())) {
+  for (size_t at = text.find(token); at != std::string::npos;
+       at = text.find(token, at + by.size())) {
     text.replace(at, token.size(), by);
   }
 }
 
 /// DT_RPATH of the program itself, which every library inherits: conda's Python has one.
 const std::vector<std::string>& program_folders() {
-  static const std::vector<std::string>& folders = *new std::vector<std::string>([]() -> std::vector<std::string> {
-    void* program = dlopen(nullptr, RTLD_LAZY);
-    link_map* map = nullptr;
-    if (program == nullptr || dlinfo(program, RTLD_DI_LINKMAP, &map) != 0 || map->l_ld == nullptr) return {};
-    std::optional<uint64_t> rpath;
-    uintptr_t strings = 0;
-    for (const Elf64_Dyn* item = map->l_ld; item->d_tag != DT_NULL; ++item) {
-      if (item->d_tag == DT_RUNPATH) return {};
-      if (item->d_tag == DT_RPATH) rpath = item->d_un.d_val;
-      if (item->d_tag == DT_STRTAB) strings = item->d_un.d_ptr;
-    }
-    if (!rpath || strings == 0) return {};
-    if (strings < map->l_addr) strings += map->l_addr;  // some loaders leave the dynamic section as it is
-    char path[PATH_MAX];
-    const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-    const std::string_view file(path, size > 0 ? static_cast<size_t>(size) : 0);
-    return expand(reinterpret_cast<const char*>(strings + *rpath), file.substr(0, file.rfind('/')));
-  }());
+  static const std::vector<std::string>& folders =
+      *new std::vector<std::string>([]() -> std::vector<std::string> {
+        void* program = dlopen(nullptr, RTLD_LAZY);
+        link_map* map = nullptr;
+        if (program == nullptr || dlinfo(program, RTLD_DI_LINKMAP, &map) != 0 ||
+            map->l_ld == nullptr)
+          return {};
+        std::optional<uint64_t> rpath;
+        uintptr_t strings = 0;
+        for (const Elf64_Dyn* item = map->l_ld; item->d_tag != DT_NULL; ++item) {
+          if (item->d_tag == DT_RUNPATH) return {};
+          if (item->d_tag == DT_RPATH) rpath = item->d_un.d_val;
+          if (item->d_tag == DT_STRTAB) strings = item->d_un.d_ptr;
+        }
+        if (!rpath || strings == 0) return {};
+        if (strings < map->l_addr)
+          strings += map->l_addr;  // some loaders leave the dynamic section as it is
+        char path[PATH_MAX];
+        const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+        const std::string_view file(path, size > 0 ? static_cast<size_t>(size) : 0);
+        return expand(reinterpret_cast<const char*>(strings + *rpath),
+                      file.substr(0, file.rfind('/')));
+      }());
   return folders;
 }
 
 }  // namespace
 
-// The format is glibc's dl-cache.h: a header, entries with offsets from its beginning, strings; in older caches it
-// stands behind one of an older format. The first entry of a name is the one that fits best; names are compared as
-// they are, since hardware capabilities only choose between builds of one library.
+// The format is glibc's dl-cache.h: a header, entries with offsets from its beginning, strings; in
+// older caches it stands behind one of an older format. The first entry of a name is the one that
+// fits best; names are compared as they are, since hardware capabilities only choose between builds
+// of one library.
 std::optional<std::string> find_in_cache(std::string_view name) {
   static const std::string& cache = *new std::string(read_file("/etc/ld.so.cache"));
   constexpr std::string_view kMagic = "glibc-ld.so.cache1.1";
@@ -110,7 +117,8 @@ std::optional<std::string> find_in_cache(std::string_view name) {
   };
   constexpr int32_t kLibrary64 = sizeof(void*) == 8 ? 0x0300 : 0;  // flags of x86-64
   const size_t start = cache.find(kMagic);
-  if (start == std::string::npos || cache.size() - start < sizeof(Header) || cache.back() != '\0') return std::nullopt;
+  if (start == std::string::npos || cache.size() - start < sizeof(Header) || cache.back() != '\0')
+    return std::nullopt;
   Header header;
   std::memcpy(&header, cache.data() + start, sizeof header);
   const size_t room = (cache.size() - start - sizeof header) / sizeof(Entry);
@@ -128,7 +136,8 @@ std::optional<std::string> find_in_cache(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<std::string> expand(std::string_view list, std::string_view origin, const char* separators) {
+std::vector<std::string> expand(std::string_view list, std::string_view origin,
+                                const char* separators) {
   std::vector<std::string> folders;
   while (true) {
     const size_t end = list.find_first_of(separators);
@@ -151,7 +160,8 @@ std::optional<std::string> find_library(std::string_view name, const Chain& chai
   if (name.find('/') != std::string_view::npos) {
     std::string path(name);
     if (!chain.empty()) {
-      for (std::string_view token : {"${ORIGIN}", "$ORIGIN"}) replace(path, token, chain.front()->origin());
+      for (std::string_view token : {"${ORIGIN}", "$ORIGIN"})
+        replace(path, token, chain.front()->origin());
     }
     return path;
   }
@@ -166,7 +176,8 @@ std::optional<std::string> find_library(std::string_view name, const Chain& chai
     if (auto found = find_in(expand(library_path(), "", ":;"), name)) return found;
   }
   if (!chain.empty() && chain.front()->runpath()) {
-    if (auto found = find_in(expand(*chain.front()->runpath(), chain.front()->origin()), name)) return found;
+    if (auto found = find_in(expand(*chain.front()->runpath(), chain.front()->origin()), name))
+      return found;
   }
   return std::nullopt;
 }

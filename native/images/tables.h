@@ -1,4 +1,5 @@
-// One copy in memory of the tables that a library's image has in common with its images in other guests.
+// One copy in memory of the tables that a library's image has in common with its images in other
+// guests.
 #ifndef SESHA_IMAGES_TABLES_H_
 #define SESHA_IMAGES_TABLES_H_
 
@@ -6,9 +7,10 @@
 
 namespace sesha::images {
 
-/// Maps [address, address + size), whole pages, read-only from the process's store of tables in place of what is
-/// there, which is added to the store if nothing equal is in it yet. Thread-safe. Where the store can't grow the
-/// pages stay as they are: that costs memory and nothing else. Throws Error when the pages may be lost.
+/// Maps [address, address + size), whole pages, read-only from the process's store of tables in
+/// place of what is there, which is added to the store if nothing equal is in it yet. Thread-safe.
+/// Where the store can't grow the pages stay as they are: that costs memory and nothing else.
+/// Throws Error when the pages may be lost.
 void share_tables(void* address, size_t size);
 
 }  // namespace sesha::images

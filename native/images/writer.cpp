@@ -85,14 +85,16 @@ class Strings {
   std::unordered_map<std::string, uint64_t> offsets_;
 };
 
-std::vector<Elf64_Sym> write_symbols(const Object& object, const Changes& changes, Strings& strings) {
+std::vector<Elf64_Sym> write_symbols(const Object& object, const Changes& changes,
+                                     Strings& strings) {
   std::vector<Elf64_Sym> symbols(object.symbols().begin(), object.symbols().end());
   for (Elf64_Sym& symbol : symbols) {
     if (symbol.st_name == 0) continue;
     const unsigned type = ELF64_ST_TYPE(symbol.st_info);
     const std::string_view name = object.symbol_name(symbol);
     // The dynamic loader would merge unique symbols across all copies in the process.
-    if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE) symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, type);
+    if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE)
+      symbol.st_info = ELF64_ST_INFO(STB_GLOBAL, type);
     symbol.st_name = static_cast<Elf64_Word>(strings.append(changes.rename(symbol, name)));
     // Still in the hash table, where the loader passes over it.
     if (changes.borrowed.contains(static_cast<size_t>(&symbol - symbols.data()))) {
@@ -105,7 +107,8 @@ std::vector<Elf64_Sym> write_symbols(const Object& object, const Changes& change
 }
 
 /// DT_HASH for objects that have no GNU table, whose order does not matter.
-std::vector<uint32_t> write_sysv_hash(const std::vector<Elf64_Sym>& symbols, const Strings& strings) {
+std::vector<uint32_t> write_sysv_hash(const std::vector<Elf64_Sym>& symbols,
+                                      const Strings& strings) {
   const auto count = static_cast<uint32_t>(symbols.size());
   const uint32_t buckets = std::max<uint32_t>(1, count / 2);
   std::vector<uint32_t> table(2 + buckets + count, 0);
@@ -113,15 +116,18 @@ std::vector<uint32_t> write_sysv_hash(const std::vector<Elf64_Sym>& symbols, con
   table[1] = count;
   for (uint32_t index = 1; index < count; ++index) {
     if (symbols[index].st_shndx == SHN_UNDEF || symbols[index].st_name == 0) continue;
-    uint32_t& bucket = table[2 + sysv_hash(strings.bytes().c_str() + symbols[index].st_name) % buckets];
+    uint32_t& bucket =
+        table[2 + sysv_hash(strings.bytes().c_str() + symbols[index].st_name) % buckets];
     table[2 + buckets + index] = bucket;
     bucket = index;
   }
   return table;
 }
 
-/// A copy of the version needs (a list of libraries, each with a list of versions) with its strings moved.
-std::vector<std::byte> copy_version_needs(const Object& object, const Changes& changes, Strings& strings) {
+/// A copy of the version needs (a list of libraries, each with a list of versions) with its strings
+/// moved.
+std::vector<std::byte> copy_version_needs(const Object& object, const Changes& changes,
+                                          Strings& strings) {
   auto address = object.entry(DT_VERNEED);
   if (!address) return {};
   const std::vector<std::string_view> needed = object.needed();
@@ -129,7 +135,8 @@ std::vector<std::byte> copy_version_needs(const Object& object, const Changes& c
   uint64_t offset = 0;
   unsigned records = 0;
   auto read = [&](uint64_t where, auto& into) {
-    if (++records > 2 * kMostVersions) throw Error(object.path() + ": more versions than there can be");
+    if (++records > 2 * kMostVersions)
+      throw Error(object.path() + ": more versions than there can be");
     std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
     if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
   };
@@ -147,7 +154,8 @@ std::vector<std::byte> copy_version_needs(const Object& object, const Changes& c
     }
     std::string_view library = object.string(need.vn_file);
     // The loader takes it for granted that it has loaded each of these libraries.
-    if (std::find(needed.begin(), needed.end(), library) == needed.end()) library = changes.needed_always;
+    if (std::find(needed.begin(), needed.end(), library) == needed.end())
+      library = changes.needed_always;
     for (const auto& [from, to] : changes.renamed_libraries) {
       if (library == from) {
         library = to;
@@ -170,7 +178,8 @@ std::vector<std::byte> copy_version_definitions(const Object& object, Strings& s
   uint64_t offset = 0;
   unsigned records = 0;
   auto read = [&](uint64_t where, auto& into) {
-    if (++records > 2 * kMostVersions) throw Error(object.path() + ": more versions than there can be");
+    if (++records > 2 * kMostVersions)
+      throw Error(object.path() + ": more versions than there can be");
     std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
     if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
   };
@@ -230,7 +239,8 @@ void write_original(const Object& object, File& file) {
     if ((segment.p_flags & PF_W) != 0 || whole) copy(segment.p_vaddr, segment.p_filesz);
   }
   if (whole) return;
-  for (const Range& range : object.ranges_read_by_loader()) copy(range.begin, range.end - range.begin);
+  for (const Range& range : object.ranges_read_by_loader())
+    copy(range.begin, range.end - range.begin);
 }
 
 }  // namespace
@@ -254,12 +264,14 @@ Image write_image(const Object& object, const Changes& changes) {
   const uint64_t headers_bytes = (headers.size() + 1) * sizeof(Elf64_Phdr);
   const uint64_t headers_address = segment.add(std::vector<std::byte>(headers_bytes));
   const size_t dynamic_room = object.dynamic().size() + changes.needed.size() + 8;
-  const uint64_t dynamic_address = segment.add(std::vector<std::byte>(dynamic_room * sizeof(Elf64_Dyn)));
+  const uint64_t dynamic_address =
+      segment.add(std::vector<std::byte>(dynamic_room * sizeof(Elf64_Dyn)));
 
   Strings strings;
   const std::vector<Elf64_Sym> symbols = write_symbols(object, changes, strings);
   std::vector<uint32_t> sysv_hash;
-  if (object.entry(DT_HASH) && !object.entry(DT_GNU_HASH)) sysv_hash = write_sysv_hash(symbols, strings);
+  if (object.entry(DT_HASH) && !object.entry(DT_GNU_HASH))
+    sysv_hash = write_sysv_hash(symbols, strings);
   const std::vector<std::byte> definitions = copy_version_definitions(object, strings);
 
   // Equal in every guest, so on pages of their own: symbols, their names, the hash table.
@@ -294,7 +306,8 @@ Image write_image(const Object& object, const Changes& changes) {
   if (!definitions.empty()) add(DT_VERDEF, definitions_address);
   if (!needs.empty()) add(DT_VERNEED, needs_address);
   add(DT_NULL, 0);
-  if (dynamic.size() > dynamic_room) throw Error(object.path() + ": dynamic section outgrew its room");
+  if (dynamic.size() > dynamic_room)
+    throw Error(object.path() + ": dynamic section outgrew its room");
   if (strings.size() > UINT32_MAX) throw Error(object.path() + ": more than 4 GiB of symbol names");
   std::memcpy(segment.at(dynamic_address), dynamic.data(), dynamic.size() * sizeof(Elf64_Dyn));
 

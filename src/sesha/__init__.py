@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sesha.errors import ReplicaUnloaded as ReplicaUnloaded
     from sesha.errors import SeshaError as SeshaError
     from sesha.errors import SessionClosed as SessionClosed
+    from sesha.package.packing import pack as pack
     from sesha.runtime.model import Model as Model
     from sesha.runtime.output import InterpreterFilter as InterpreterFilter
     from sesha.runtime.output import current_interpreter as current_interpreter
@@ -51,6 +52,7 @@ _HOMES = {
     "SessionClosed": "sesha.errors",
     "Tensor": "sesha._native",
     "current_interpreter": "sesha.runtime.output",
+    "pack": "sesha.package.packing",
 }
 
 __all__ = list(_HOMES)

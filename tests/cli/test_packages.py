@@ -192,7 +192,7 @@ def test_self_test_must_be_there(package: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.torch
 def test_convert_takes_over_an_archive(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sesha convert` turns what torch.package wrote into a package that inspects clean."""
-    from torch.package.package_exporter import PackageExporter  # noqa: PLC0415 - for one Python
+    from torch.package import PackageExporter  # type: ignore[attr-defined]  # noqa: PLC0415 - installed for one Python only
 
     sys.path.insert(0, str(tree))
     rooting = __import__("rooting")
@@ -219,14 +219,13 @@ def test_bad_files_are_one_line(
     if command == "sign":
         run(capsys, "sign", "--key", key, "--new-key")
     for file in (noise, tmp_path / "none"):
-        extra: dict[str, list[str | Path]] = {
+        options: dict[str, list[str | Path]] = {
             "diff": [file],
             "extract": [tmp_path / "out"],
             "sign": ["--key", key],
             "convert": [tmp_path / "new.sesha"],
         }
-        more = extra.get(command, [])
-        code, out, err = run(capsys, command, file, *more)
+        code, out, err = run(capsys, command, file, *options.get(command, []))
         assert (code, out, err.count("\n")) == (1, "", 1), err
         assert err.startswith("sesha: ")
     assert not (tmp_path / "out").exists()

@@ -74,7 +74,7 @@ def _declaration(path: Path) -> Exercise:
         constants["MADE_WITH"],
         about,
         constants.get("NOTE", ""),
-        constants.get("SECONDS", 120.0),
+        constants.get("SECONDS", 300.0),
         constants.get("BESIDE_HOST", True),
     )
 

@@ -23,10 +23,11 @@ computes something real with the package and returns plain values. A child proce
 interpreters and takes it through these steps, each in both interpreters at the same moment:
 
 1. Both import the package. *Import* is the slower one's time, with cold caches of compiled code and
-   the other interpreter importing too; *private memory* is what one interpreter's import adds to the
-   memory that the process shares with nothing.
+   the other interpreter importing too; *private memory* is what one interpreter's import adds to
+   the memory that the process shares with nothing.
 2. Both run the exercise, three rounds.
-3. The host imports the package in the same process and runs the exercise: its values are the measure.
+3. The host imports the package in the same process and runs the exercise: its values are the
+   measure.
 4. Both interpreters and the host run it together, three rounds.
 5. The interpreters end, then the process, which must end well.
 

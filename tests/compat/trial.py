@@ -19,7 +19,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -45,15 +44,30 @@ def run(module: str) -> Any:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Makes each call in a thread of its own, all at the same moment."""
+    """Makes each call in a thread of its own, all at the same moment.
+
+    Not in those of an executor: a child that forks off one of them fails when it ends, in plain
+    Python too.
+    """
     barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+    errors: list[BaseException] = []
 
-    def make(call: Callable[[], Any]) -> Any:
+    def make(index: int, call: Callable[[], Any]) -> None:
         barrier.wait()
-        return call()
+        try:
+            results[index] = call()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
 
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(make, calls))
+    threads = [threading.Thread(target=make, args=each) for each in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
 
 
 def private_bytes() -> int:

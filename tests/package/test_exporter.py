@@ -633,3 +633,48 @@ def test_type_checking_imports_are_left_out(project: Project, target: Path) -> N
     with PackageExporter(target) as exporter:
         exporter.save_module("typed")
     assert "nowhere_at_all" not in exporter.dependency_graph
+
+
+def test_absent_module_that_is_needed(project: Project, target: Path) -> None:
+    """A module that isn't here but is always imported is an error; one that may be absent isn't."""
+    project(
+        {
+            "needs.py": "import absent_for_sure\n",
+            "may.py": "try:\n    import absent_for_sure\nexcept ImportError:\n    X = 1\n",
+        }
+    )
+    with pytest.raises(PackagingError, match=r'absent_for_sure is not found[\s\S]*mock\("absent'):
+        with PackageExporter(target) as exporter:
+            exporter.save_module("needs")
+    with PackageExporter(target) as exporter:
+        exporter.save_module("may")
+    with PackageImporter(target) as importer:
+        assert importer.import_module("may").X == 1
+
+
+def test_numpy_arrays_share_memory(target: Path) -> None:
+    """Arrays, their views and an array in two pickles share memory as before."""
+    numpy = pytest.importorskip("numpy")
+    base = numpy.arange(10)
+    with PackageExporter(target) as exporter:
+        exporter.save_pickle("saved", "a.pkl", {"base": base, "view": base[::2]})
+        exporter.save_pickle("saved", "b.pkl", base)
+    with PackageImporter(target) as importer:
+        loaded = importer.load_pickle("saved", "a.pkl")
+        again = importer.load_pickle("saved", "b.pkl")
+        assert loaded["view"].tolist() == [0, 2, 4, 6, 8]
+        assert numpy.shares_memory(loaded["base"], loaded["view"])
+        loaded["base"][2] = 42
+        assert loaded["view"][1] == 42
+        assert again[2] == 42
+
+
+def test_packaged_object_in_two_pickles_is_of_one_class(project: Project, target: Path) -> None:
+    """Objects of two pickles of one importer have one class."""
+    project(FILES)
+    with PackageExporter(target) as exporter:
+        exporter.save_pickle("saved", "a.pkl", load("app.model").Model(1))
+        exporter.save_pickle("saved", "b.pkl", load("app.model").Model(2))
+    with PackageImporter(target) as importer:
+        one = importer.load_pickle("saved", "a.pkl")
+        assert type(one) is type(importer.load_pickle("saved", "b.pkl"))

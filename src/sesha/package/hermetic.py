@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sesha.package import listing
 from sesha.package.errors import HermeticError
 from sesha.package.mangling import demangle, is_mangled, mangle, prefix_of
 from sesha.package.sources import resolve
@@ -421,6 +422,7 @@ def register(loader: PackageLoader) -> None:
     if _finder not in sys.meta_path:
         # First: a package's path lies in a zip, which zipimport would read too, with no rules.
         sys.meta_path.insert(0, _finder)
+    listing.add(loader)
     importlib.import_module(loader.namespace.prefix)
 
 
@@ -428,6 +430,7 @@ def close(loader: PackageLoader) -> None:
     """Takes a package's modules out of the import system; objects of theirs live on."""
     prefix = loader.namespace.prefix
     _finder.loaders.pop(prefix, None)
+    listing.remove(loader)
     for name in [name for name in sys.modules if prefix_of(name) == prefix]:
         module = sys.modules.pop(name, None)
         file = getattr(module, "__file__", None)

@@ -63,7 +63,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is not
         """Take what is out of band: a marker, whose part the sink has, or a type's own buffer."""
         return buffer is not self._marker and not self._sink.add(buffer)
 
-    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 - pickle's own signature
+    def reducer_override(self, obj: Any) -> Any:
         """Reduce what is a part of the message to a call that gives the part back."""
         if isinstance(obj, io.IOBase) and not isinstance(obj, (io.BytesIO, io.StringIO)):
             # cloudpickle would send a copy of a text file that is open for reading.
@@ -119,7 +119,7 @@ def registered_by_value(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in registry)
 
 
-def dlpack_namespace(value: Any) -> str:  # noqa: ANN401 - whatever has `__dlpack__`
+def dlpack_namespace(value: Any) -> str:
     """Name the module whose ``from_dlpack`` makes arrays like ``value``; empty if none does."""
     names = []
     if hasattr(value, "__array_namespace__"):

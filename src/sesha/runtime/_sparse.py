@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 
-def reduce_sparse(value: Any) -> tuple[Any, tuple[Any, ...]] | None:  # noqa: ANN401 - torch is not imported
+def reduce_sparse(value: Any) -> tuple[Any, tuple[Any, ...]] | None:
     """Reduce a sparse tensor for pickle; None if ``value`` is anything else, a subclass too."""
     torch = sys.modules.get("torch")
     if torch is None or type(value) is not getattr(torch, "Tensor", None):
@@ -19,7 +19,7 @@ def reduce_sparse(value: Any) -> tuple[Any, tuple[Any, ...]] | None:  # noqa: AN
     value = value.detach()
     if value.layout is torch.sparse_coo:
         make = partial(torch.sparse_coo_tensor, is_coalesced=value.is_coalesced())
-        return make, (value._indices(), value._values(), tuple(value.shape))  # noqa: SLF001 - indices() refuses duplicates
+        return make, (value._indices(), value._values(), tuple(value.shape))
     if value.layout in (torch.sparse_csr, torch.sparse_bsr):
         compressed, plain = value.crow_indices(), value.col_indices()
     elif value.layout in (torch.sparse_csc, torch.sparse_bsc):

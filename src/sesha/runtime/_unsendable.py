@@ -92,7 +92,7 @@ def _message(path: str, leaf: object, cause: Exception) -> str:
     return f"{text}; {remedy}" if remedy else text
 
 
-def _pieces(path: str, value: Any, *, is_call: bool) -> Iterator[tuple[str, object]]:  # noqa: ANN401
+def _pieces(path: str, value: Any, *, is_call: bool) -> Iterator[tuple[str, object]]:
     """Iterate over the pieces that pickle would go through, each with its path."""
     if is_call:
         fn, args, kwargs = value

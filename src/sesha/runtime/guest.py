@@ -6,6 +6,8 @@ Kept free of imports that a bare interpreter has not made anyway.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ def run_chunk(fn: Callable[..., T] | str, chunk: Sequence[tuple[Any, ...]]) -> l
 
 
 def prepare(preload: Iterable[str], prefix: str | None) -> None:
-    """Make a new interpreter ready: distinguishable output, modules imported."""
+    """Make a new interpreter ready: forks end well, its output can be told, modules are there."""
+    if sys.version_info < (3, 12):
+        os.register_at_fork(after_in_child=_become_main_thread_of_child)
     if prefix is not None:
         from sesha.runtime.output import prefix_streams
 
@@ -94,6 +98,24 @@ def describe(value: Any) -> str:
 def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a method of an object."""
     return getattr(target, name)(*args, **kwargs)
+
+
+def _become_main_thread_of_child() -> None:
+    """In a forked child, give the only thread what makes it a main thread, as Python 3.12 does.
+
+    `threading` knows a thread of the host as a dummy, or takes it for the thread that started the
+    interpreter when it got that one's number. Neither holds the lock that the main thread gives
+    back in the end: `multiprocessing` would fail there.
+    """
+    import threading
+
+    current: Any = threading.main_thread()
+    lock = current._tstate_lock
+    if lock is None or not lock.locked():
+        current.__class__ = threading._MainThread  # type: ignore[attr-defined]
+        current.name = "MainThread"
+        current._daemonic = current._is_stopped = False
+        current._set_tstate_lock()
 
 
 def become_main_thread() -> None:

@@ -1,11 +1,11 @@
-"""Starting and stopping the interpreters of a pool: the host's configuration, and its Python library.
+"""Starting interpreters: the host's configuration, and its Python library.
 
-Thread safety: every function may be called by any thread; `start_interpreter` from several at a time.
+Thread safety: every function may be called by any thread; `start_interpreter` from several at a
+time.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from functools import cache
@@ -45,7 +45,7 @@ def _mapped_library() -> str | None:
     for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
         path = line.split(maxsplit=5)[5:]
         # A guest's image is named folder/./file.
-        if path and "/./" not in path[0] and name.fullmatch(os.path.basename(path[0])):
+        if path and "/./" not in path[0] and name.fullmatch(Path(path[0]).name):
             return path[0]
     return None
 
@@ -87,10 +87,9 @@ def _host_options() -> dict[str, Any]:
         "config": config,
         "argv": [str(argument) for argument in getattr(sys, "argv", [""])],
         # An empty entry stands for the working directory, which is the process's and may change.
-        "path": [entry for entry in sys.path if isinstance(entry, str)],
+        "path": [str(entry) for entry in sys.path],
         "xoptions": [
-            name if value is True else f"{name}={value}"
-            for name, value in sys._xoptions.items()  # noqa: SLF001 - the documented place of -X options
+            name if value is True else f"{name}={value}" for name, value in sys._xoptions.items()
         ],
         "warnoptions": list(sys.warnoptions),
         "utf8_mode": bool(flags.utf8_mode),

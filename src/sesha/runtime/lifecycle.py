@@ -2,11 +2,12 @@
 
 **Guarantees:**
 
-- A call reaches an interpreter only after it has been prepared: its output marked, modules preloaded
-  and registered, the initializer run. That holds for replacements too.
+- A call reaches an interpreter only after it has been prepared: its output marked, modules
+  preloaded and registered, the initializer run. That holds for replacements too.
 - An interpreter is stopped exactly once, after the last call in it is over, or never if it died.
 - Once `finish` has returned, the pool's interpreters, workers and starters are gone.
-- Nothing here refers to the `Pool`, so that an unreferenced pool can be collected while calls of it run.
+- Nothing here refers to the `Pool`, so that an unreferenced pool can be collected while calls of it
+  run.
 
 **This code assumes:** that `on_death` may be called by any thread, and `abandon` by the garbage
 collector: both take no lock that their thread could not already hold, and wait for nothing.
@@ -88,9 +89,11 @@ class Lifecycle:
         """Start that many interpreters side by side; all or none.
 
         Raises:
-            InterpreterStartError: One could not be started or prepared; the others have been stopped.
+            InterpreterStartError: One could not be started or prepared; the others have been
+            stopped.
         """
-        # Found once and kept; not by several threads at a time, since sysconfig fills its table without a lock.
+        # Found once and kept; not by several threads at a time, since sysconfig fills its table
+        # without a lock.
         interpreters.python_library()
         failures: list[BaseException] = []
         threads = [
@@ -185,7 +188,7 @@ class Lifecycle:
             _native.stop_interpreter(index)
 
     def do_everywhere(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
-        """Call a function of `sesha.runtime` in each interpreter, and in all that are started later.
+        """Call a function of `sesha.runtime` in each interpreter, and in all later ones.
 
         It needs no free slot. A later call with the same key takes this one's place.
         """
@@ -194,7 +197,7 @@ class Lifecycle:
             self._beside(function, arguments)
 
     def do_in_later_ones(self, key: str, function: str, arguments: tuple[Any, ...]) -> None:
-        """Call a function in each interpreter that is started from now on, after what has an earlier key."""
+        """Call a function in each later interpreter, after what has an earlier key."""
         with self._lock:
             self._everywhere[key] = (function, arguments)
 
@@ -291,8 +294,10 @@ class Lifecycle:
                     self._start_and_admit()
                 except PoolClosed:
                     return
-                except Exception:
-                    _log.exception("no interpreter could be started in place of %d, which died", index)
+                except Exception:  # noqa: BLE001 - it is logged, and tried again
+                    _log.exception(
+                        "no interpreter could be started in place of %d, which died", index
+                    )
                 else:
                     return
             self._break_if_empty()
@@ -369,11 +374,12 @@ class Lifecycle:
     def finish_in_background(self) -> None:
         """Like `finish`, in a thread of its own."""
         _pools.add(self)
-        # Not threading.Thread, whose locks the interrupted code may hold if this is the garbage collector.
+        # Not threading.Thread, whose locks the interrupted code may hold if this is the garbage
+        # collector.
         _thread.start_new_thread(self.finish, ())
 
     def abandon(self) -> None:
-        """End the pool because nobody refers to it any more; calls that were submitted still run."""
+        """End the pool, which nobody refers to any more; submitted calls still run."""
         if self.dispatcher.forked or self._closing.begun:
             return
         self.close(cancel_pending=False)
@@ -401,7 +407,8 @@ def _finish_calls_at_exit() -> None:
 def _finish_at_exit() -> None:
     """End the interpreters in order: their own functions for exit run, files are flushed.
 
-    By now only daemon threads can still be inside; Python doesn't wait for those, and neither does this.
+    By now only daemon threads can still be inside; Python doesn't wait for those, and neither does
+    this.
     """
     for pool in list(_pools):
         if not pool.dispatcher.forked:

@@ -70,7 +70,7 @@ class Session:
         return keep(self._hold, "sesha.runtime.guest:identity", value)
 
     def load(self, replicated: ReplicatedObject) -> Reference:
-        """Return a reference to this interpreter's copy of a `Replica`, a `Model` or an entry point.
+        """Return a reference to the copy here of a `Replica`, a `Model` or an entry point.
 
         The copy is made if this is its first use here.
 

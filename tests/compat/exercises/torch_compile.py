@@ -4,7 +4,7 @@ import torch
 
 MADE_WITH = "pybind11"
 DISTRIBUTION = "torch"
-SECONDS = 600
+SECONDS = 900
 
 
 def _function(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

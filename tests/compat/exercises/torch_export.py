@@ -6,7 +6,7 @@ import torch
 
 MADE_WITH = "pybind11"
 DISTRIBUTION = "torch"
-SECONDS = 300
+SECONDS = 900
 
 
 class _Model(torch.nn.Module):

@@ -39,7 +39,8 @@ class Scratch {
  public:
   Scratch() {
     // In memory where that can be: a disk would take most of the time.
-    std::string name = access("/dev/shm", W_OK) == 0 ? "/dev/shm/sesha-XXXXXX" : "/tmp/sesha-XXXXXX";
+    std::string name =
+        access("/dev/shm", W_OK) == 0 ? "/dev/shm/sesha-XXXXXX" : "/tmp/sesha-XXXXXX";
     descriptor_ = mkstemp(name.data());
     CHECK(descriptor_ >= 0);
     path_ = name;
@@ -50,7 +51,8 @@ class Scratch {
   }
   const std::string& write(const std::vector<char>& contents) const {
     CHECK(ftruncate(descriptor_, 0) == 0);
-    CHECK(pwrite(descriptor_, contents.data(), contents.size(), 0) == static_cast<ssize_t>(contents.size()));
+    CHECK(pwrite(descriptor_, contents.data(), contents.size(), 0) ==
+          static_cast<ssize_t>(contents.size()));
     return path_;
   }
 
@@ -59,7 +61,8 @@ class Scratch {
   std::string path_;
 };
 
-/// All that is done with an object before the process's loader sees its image. Returns whether nothing was wrong.
+/// All that is done with an object before the process's loader sees its image. Returns whether
+/// nothing was wrong.
 bool use(const std::string& path) {
   try {
     Library library;
@@ -72,12 +75,14 @@ bool use(const std::string& path) {
     (void)object.defines("missing");
     (void)sesha::images::is_shared(object);
     (void)sesha::images::needs_python(object);
-    for (std::string_view name : object.needed()) (void)sesha::images::find_library(name, {&object});
+    for (std::string_view name : object.needed())
+      (void)sesha::images::find_library(name, {&object});
     Changes changes;
     changes.soname = "damaged.so";
     changes.needed_always = sesha::images::kCoreName;
     changes.rename = [](const Elf64_Sym& symbol, std::string_view name) {
-      return sesha::images::image_name(symbol, name, [](std::string_view, uint32_t) { return true; });
+      return sesha::images::image_name(symbol, name,
+                                       [](std::string_view, uint32_t) { return true; });
     };
     changes.borrowed = sesha::images::borrow(library, {&library}, {}).symbols;
     sesha::images::Uniques uniques;
@@ -94,7 +99,8 @@ bool use(const std::string& path) {
 /// Where a change is likely to matter: headers, the dynamic section and the tables that it names.
 std::vector<std::pair<size_t, size_t>> interesting(const std::string& path, size_t size) {
   const auto object = Object::open(path);
-  std::vector<std::pair<size_t, size_t>> places{{0, 64 + object->segments().size_bytes()}, {0, size}};
+  std::vector<std::pair<size_t, size_t>> places{{0, 64 + object->segments().size_bytes()},
+                                                {0, size}};
   auto add = [&](const void* begin, size_t bytes) {
     const auto offset = static_cast<size_t>(static_cast<const std::byte*>(begin) - object->data());
     if (bytes != 0) places.emplace_back(offset, offset + bytes);
@@ -103,15 +109,28 @@ std::vector<std::pair<size_t, size_t>> interesting(const std::string& path, size
   add(object->dynamic().data(), object->dynamic().size_bytes());
   add(object->symbols().data(), object->symbols().size_bytes());
   add(object->relocations().data(), object->relocations().size_bytes());
-  for (int64_t tag : {int64_t{DT_GNU_HASH}, int64_t{DT_HASH}, int64_t{DT_VERNEED}, int64_t{DT_VERDEF}}) {
+  for (int64_t tag :
+       {int64_t{DT_GNU_HASH}, int64_t{DT_HASH}, int64_t{DT_VERNEED}, int64_t{DT_VERDEF}}) {
     if (auto address = object->entry(tag)) add(object->at(*address, 16), 64);
   }
   return places;
 }
 
-void damage(std::vector<char>& contents, const std::vector<std::pair<size_t, size_t>>& places, std::mt19937_64& random) {
-  static constexpr uint64_t kValues[] = {0, 1, 2, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff,
-                                         0x8000000000000000, 0xffffffffffffffff, 0xfffffffffffffff8, 0x1000};
+void damage(std::vector<char>& contents, const std::vector<std::pair<size_t, size_t>>& places,
+            std::mt19937_64& random) {
+  static constexpr uint64_t kValues[] = {0,
+                                         1,
+                                         2,
+                                         7,
+                                         8,
+                                         0x7fffffff,
+                                         0x80000000,
+                                         0xffffffff,
+                                         0x7fffffffffffffff,
+                                         0x8000000000000000,
+                                         0xffffffffffffffff,
+                                         0xfffffffffffffff8,
+                                         0x1000};
   auto pick = [&](uint64_t below) { return static_cast<size_t>(random() % below); };
   if (pick(10) == 0) {
     contents.resize(pick(contents.size()));
@@ -134,7 +153,8 @@ void damage(std::vector<char>& contents, const std::vector<std::pair<size_t, siz
 void test_damaged_objects_give_errors(const std::string& folder) {
   const Scratch scratch;
   std::mt19937_64 random(20260101);
-  for (const char* name : {"many", "two", "one", "sysv", "packed", "tls", "ifunc", "versions", "shapes"}) {
+  for (const char* name :
+       {"many", "two", "one", "sysv", "packed", "tls", "ifunc", "versions", "shapes"}) {
     const std::string path = folder + "/" + name + ".so";
     const std::vector<char> good = read(path);
     CHECK(use(scratch.write(good)));

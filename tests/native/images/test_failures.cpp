@@ -20,7 +20,8 @@ using sesha::images::Space;
 
 size_t count_descriptors() {
   size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    ++count;
   return count;
 }
 
@@ -29,7 +30,8 @@ size_t count_mappings(const std::string& folder) {
   std::ifstream file("/proc/self/maps");
   size_t count = 0;
   for (std::string line; std::getline(file, line);) {
-    if (line.find(folder) != std::string::npos || line.find("memfd:sesha") != std::string::npos) ++count;
+    if (line.find(folder) != std::string::npos || line.find("memfd:sesha") != std::string::npos)
+      ++count;
   }
   return count;
 }
@@ -43,7 +45,9 @@ std::string error_of(Space& space, const std::string& path) {
   return "";
 }
 
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
 
 Space& new_space(const std::string& folder) {
   static uint32_t index = 100;
@@ -57,7 +61,8 @@ void test_failures_leave_nothing_behind(const std::string& folder) {
   CHECK(contains(error_of(space, folder + "/undefined.so"), "undefined symbol: defined_by_nobody"));
   const size_t descriptors = count_descriptors(), mappings = count_mappings(folder);
   for (int k = 0; k < 50; ++k) {
-    CHECK(contains(error_of(space, folder + "/undefined.so"), "undefined symbol: defined_by_nobody"));
+    CHECK(
+        contains(error_of(space, folder + "/undefined.so"), "undefined symbol: defined_by_nobody"));
     CHECK(contains(error_of(space, folder + "/nothing.so"), "No such file"));
     CHECK(contains(error_of(space, "/proc/self/status"), "file too short"));
     CHECK(contains(error_of(space, folder), "file too short"));

@@ -51,7 +51,8 @@ std::deque<Space>& spaces = *new std::deque<Space>();
 
 void test_guests_load_side_by_side(const std::string& folder) {
   std::vector<Space*> mine;
-  for (int k = 0; k < kThreads; ++k) mine.push_back(&spaces.emplace_back(static_cast<uint32_t>(100 + k)));
+  for (int k = 0; k < kThreads; ++k)
+    mine.push_back(&spaces.emplace_back(static_cast<uint32_t>(100 + k)));
   std::barrier start(kThreads);
   std::vector<std::thread> threads;
   for (int k = 0; k < kThreads; ++k) {
