@@ -38,6 +38,10 @@ CATALOGUE = {
     "package-packing": Benchmark("1 GiB of weights packed", "benchmarks.package.packing"),
     "soak-calls": Benchmark("100,000 calls with tensors", "benchmarks.soak", "calls"),
     "soak-sessions": Benchmark("Two minutes of session churn", "benchmarks.soak", "sessions"),
+    "package-sharing": Benchmark(
+        "Memory of a package's weights, in interpreters and in processes",
+        "benchmarks.package.sharing",
+    ),
     "package-first-call": Benchmark(
         "The first call of a packaged model", "benchmarks.package.first_call"
     ),

@@ -1,1 +1,1 @@
-"""What a package costs: opening, memory, looking inside, the first call."""
+"""Benchmarks of packages: 1 GiB of weights written, opened, loaded and looked into."""

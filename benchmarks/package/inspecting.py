@@ -1,63 +1,63 @@
-"""How long it takes to look into a package: the function, and the whole command."""
+"""Looking into a package of 1 GiB without running it, and checking all of it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.figures import Findings, at_most, figure
-from benchmarks.package.samples import written
-from benchmarks.rounds import interleaved, latencies
+from benchmarks.package.model import LAYERS, QUICK_LAYERS, folder, layers, write_package
+from benchmarks.rounds import interleaved
 from sesha.package.container import Container
 from sesha.package.inspection import inspect_package
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def measure(*, quick: bool) -> Findings:
-    """Inspect 1 GiB of weights, in this process and by the command."""
-    with written(quick=quick) as samples:
+    """Read what `sesha inspect` shows: directory, manifest, tensors' headers, pickles' globals."""
+    with folder() as name:
+        path = Path(name, "model.sesha")
+        write_package(path, layers(QUICK_LAYERS if quick else LAYERS))
+
+        def inspect() -> list[float]:
+            start = time.perf_counter()
+            with Container.open(path) as container:
+                inspect_package(container)
+            return [(time.perf_counter() - start) * 1e3]
+
+        def verify() -> list[float]:
+            start = time.perf_counter()
+            with Container.open(path) as container:
+                container.verify()
+            return [path.stat().st_size / (time.perf_counter() - start) / 1e6]
+
+        def command() -> list[float]:
+            arguments = [sys.executable, "-m", "sesha", "inspect", str(path), "--json"]
+            start = time.perf_counter()
+            subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+            return [(time.perf_counter() - start) * 1e3]
+
         taken = interleaved(
-            {
-                "function": latencies(lambda: _inspect(samples.sesha), 5, 1e-6),
-                "command": lambda: [_command(samples.sesha)],
-                "python": lambda: [_python()],
-            },
-            rounds=3 if quick else 15,
+            {"inspect": inspect, "command": command, "verify": verify},
+            rounds=3 if quick else 10,
             label="inspecting",
         )
-    size = "64 MiB" if quick else "1 GiB"
     return Findings(
-        figures=[
-            figure(f"inspect a package of {size}", "ms", taken["function"], target=at_most(200)),
+        [
+            figure(
+                "reading what inspect shows",
+                "ms",
+                taken["inspect"],
+                target=at_most(200),
+                note="without the start of Python and the printing",
+            ),
             figure(
                 "sesha inspect --json, a process of its own",
                 "ms",
                 taken["command"],
-                note="the start of Python and its imports included",
+                note="with the start of Python and its imports",
             ),
-            figure("python -c pass", "ms", taken["python"]),
+            figure("verifying every digest", "MB/s", taken["verify"]),
         ]
     )
-
-
-def _inspect(package: Path) -> None:
-    with Container.open(package) as container:
-        inspect_package(container)
-
-
-def _command(package: Path) -> float:
-    return _timed([sys.executable, "-m", "sesha", "inspect", str(package), "--json"])
-
-
-def _python() -> float:
-    return _timed([sys.executable, "-c", "pass"])
-
-
-def _timed(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return (time.perf_counter() - start) * 1e3

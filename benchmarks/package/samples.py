@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch.package.package_exporter import PackageExporter as TorchPackageExporter
+
+from benchmarks.package.model import LAYERS, QUICK_LAYERS, WIDTH, folder
 from benchmarks.package.stack import make
 from sesha.package import pack
 
@@ -34,17 +36,15 @@ class Samples:
 
 @contextlib.contextmanager
 def written(*, quick: bool) -> Iterator[Samples]:
-    """Write 1 GiB of weights in 64 layers, or 64 MiB if it has to be quick."""
-    from torch.package import PackageExporter  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
-
-    width = 512 if quick else 2048
-    network = make(64, width)
-    with tempfile.TemporaryDirectory(prefix="sesha-benchmark-") as folder:
-        ours, theirs = Path(folder, "stack.sesha"), Path(folder, "stack.pt")
+    """Write 1 GiB of weights in 64 layers, or 128 MiB if it has to be quick."""
+    count = QUICK_LAYERS if quick else LAYERS
+    network = make(count, WIDTH)
+    with folder() as name:
+        ours, theirs = Path(name, "stack.sesha"), Path(name, "stack.pt")
         pack(network, ours)
-        with PackageExporter(str(theirs)) as exporter:
+        with TorchPackageExporter(str(theirs)) as exporter:
             exporter.intern("benchmarks.**")
             exporter.extern("**")
             exporter.save_pickle("model", "model.pkl", network)
         del network
-        yield Samples(ours, theirs, width, 64 * width * width * 4)
+        yield Samples(ours, theirs, WIDTH, count * WIDTH * WIDTH * 4)

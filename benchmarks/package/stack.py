@@ -22,7 +22,7 @@ class Stack(torch.nn.Module):
 
     def total(self) -> float:
         """The sum of all weights: reads every one."""
-        return sum(float(weight.detach().sum()) for weight in self.layers.parameters())
+        return sum(float(weight.detach().sum()) for weight in self.parameters())
 
 
 def make(count: int, width: int) -> Stack:

@@ -87,12 +87,14 @@ def check(  # noqa: PLR0913, PLR0917 - what a test has at hand
     path = folder / "model.sesha"
     start = time.perf_counter()
     manifest = pack(model, path, example_inputs=inputs, tolerance=each.tolerance, vendor=vendor)
-    packed = time.perf_counter() - start
-    expected = call(model, example)
+    pack_seconds = time.perf_counter() - start
+    # A model that keeps a state gives another output the second time, so here is a new one.
+    seed()
+    expected = call(each.make()[0], example)
     start = time.perf_counter()
     loaded = pool.load(path)
     actual = run_in_both(pool, loaded, example)
-    first = time.perf_counter() - start
+    load_seconds = time.perf_counter() - start
     loaded.unload()
     assert len(actual) == 2
     for outputs in actual:
@@ -102,8 +104,8 @@ def check(  # noqa: PLR0913, PLR0917 - what a test has at hand
         vendored=bool(vendor),
         size=path.stat().st_size,
         code_files=len(manifest.modules),
-        pack_seconds=packed,
-        load_seconds=first,
+        pack_seconds=pack_seconds,
+        load_seconds=load_seconds,
     )
 
 

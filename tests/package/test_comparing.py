@@ -1,4 +1,5 @@
 import dataclasses
+import pickle
 from collections import OrderedDict
 from typing import Any
 
@@ -76,6 +77,24 @@ def test_tolerance() -> None:
     assert differences(100.0, 102.0, 0.01) != []
     assert differences(numpy.array([100.0]), numpy.array([100.5]), 0.01) == []
     assert differences(1.0, float("inf"), 0.5) != []
+
+
+def test_caches_are_no_difference() -> None:
+    """Objects are compared by what pickle keeps of them, not by what they have cached."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    again = pickle.loads(pickle.dumps(frame))
+    assert differences(frame, again) == []
+    assert differences(frame, again.assign(a=[1, 3])) != []
+
+
+def test_functions_and_classes() -> None:
+    """Functions and classes are compared by name."""
+    assert differences(len, len) == []
+    assert differences(len, print) == ["output is builtins.print, not builtins.len"]
+    assert differences(Bag, Point) == [
+        f"output is {__name__}.Point, not {__name__}.Bag",
+    ]
 
 
 def test_values_that_hold_themselves() -> None:

@@ -7,7 +7,10 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
+
+from sesha.package.mangling import demangle
 
 __all__ = ["differences"]
 
@@ -136,13 +139,18 @@ class _Comparison:
                 return
         except Exception:  # noqa: BLE001, S110 - the user's own comparison; its state tells too
             pass
-        state, other_state = getattr(expected, "__dict__", None), getattr(actual, "__dict__", None)
-        if not state or other_state is None:
-            # Functions, iterators, extension types without ==: nothing more can be told.
-            if getattr(type(expected), "__eq__", None) is not object.__eq__:
-                yield f"{path} is {actual!r:.80}, not {expected!r:.80}"
+        if isinstance(expected, type | FunctionType | BuiltinFunctionType):
+            if _name(expected) != _name(actual):
+                yield f"{path} is {_name(actual)}, not {_name(expected)}"
             return
-        yield from self._mappings(path, state, other_state)
+        # What pickle keeps of them is what makes them up; caches in their __dict__ are not.
+        one, other = _parts(expected), _parts(actual)
+        if one is None or other is None:
+            yield f"{path} is {actual!r:.80}, not {expected!r:.80}"
+            return
+        for name, part in one.items():
+            where = f"{path}.{name}" if name else path
+            yield from self.lines(where, part, other.get(name))
 
     def _close(self, expected: complex, actual: complex) -> bool:
         if expected == actual or (expected != expected and actual != actual):  # noqa: PLR0124 - NaN
@@ -150,3 +158,25 @@ class _Comparison:
         gap = abs(expected - actual)
         limit = self._tolerance + self._tolerance * abs(expected)
         return math.isfinite(gap) and gap <= limit
+
+
+def _name(thing: Any) -> str:
+    return f"{demangle(str(thing.__module__))}.{thing.__qualname__}"
+
+
+def _parts(thing: Any) -> dict[str, Any] | None:
+    """What an object is made of, by its own account; None if it gives none."""
+    try:
+        reduced = thing.__reduce_ex__(4)
+    except Exception:  # noqa: BLE001 - the user's own code; it can't be taken apart then
+        return None
+    if isinstance(reduced, str):
+        return {"": reduced}
+    values = [*reduced, None, None, None]
+    arguments, state, items, pairs = values[1:5]
+    parts: dict[str, Any] = {"arguments": arguments, "": state}
+    if items is not None:
+        parts["items"] = list(items)
+    if pairs is not None:
+        parts["pairs"] = dict(pairs)
+    return parts
