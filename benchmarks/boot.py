@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack
 
 import sesha
-from benchmarks import workloads
 from benchmarks.figures import Findings, at_most, figure
 from benchmarks.memory import footprint
 from benchmarks.rounds import interleaved, progress_bar
@@ -59,7 +58,7 @@ def _interpreter() -> list[float]:
 def _pool() -> list[float]:
     start = time.perf_counter()
     with sesha.Pool(interpreters=1) as pool:
-        pool.run(workloads.nothing)
+        pool.run("os:getpid")
         passed = time.perf_counter() - start
     return [passed * 1e3]
 
@@ -77,7 +76,7 @@ def _private_memory(count: int) -> list[list[float]]:
         before = footprint().private
         for _ in progress.track(range(count), description="private memory"):
             pool = stack.enter_context(sesha.Pool(interpreters=1))
-            pool.run(workloads.nothing)
+            pool.run("os:getpid")
             now = footprint().private
             added.append([now - before])
             before = now

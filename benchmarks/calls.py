@@ -23,7 +23,7 @@ _MIB_256 = 256 * 2**20
 def measure(*, quick: bool) -> Findings:
     """Time empty calls, calls with a small tensor, and calls with 256 MiB."""
     torch.set_num_threads(1)
-    rounds, count = (5, 200) if quick else (31, 1000)
+    rounds, count = (5, 200) if quick else (31, 300)
     row = torch.zeros(1, 128)
     array = np.zeros(_MIB_256 // 4, dtype=np.float32)
     tensor = torch.from_numpy(array)

@@ -36,6 +36,9 @@ CATALOGUE = {
     "crowd-numpy": Benchmark("64 interpreters with numpy", "benchmarks.crowd", "with_numpy"),
     "package-loading": Benchmark("1 GiB of weights opened", "benchmarks.package.loading"),
     "package-packing": Benchmark("1 GiB of weights packed", "benchmarks.package.packing"),
+    "package-inspecting": Benchmark(
+        "1 GiB of weights looked into", "benchmarks.package.inspecting"
+    ),
     "soak-calls": Benchmark("100,000 calls with tensors", "benchmarks.soak", "calls"),
     "soak-sessions": Benchmark("Two minutes of session churn", "benchmarks.soak", "sessions"),
     "package-sharing": Benchmark(

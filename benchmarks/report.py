@@ -15,7 +15,6 @@ from benchmarks.figures import Figure
 if TYPE_CHECKING:
     from rich.console import Console
 
-RAW = ("Samples", "Cores that others used")
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 _HEAD = """\
 # Benchmarks
@@ -37,6 +36,7 @@ How it is measured:
 - torch and the BLAS libraries run on one thread in each interpreter and process
   (`OMP_NUM_THREADS=1`, `torch.set_num_threads(1)`): two interpreters are to be compared with two
   processes, not with OpenMP.
+- Where throughputs are compared, every worker, thread or process, keeps to a core of its own.
 - *Others* is how many cores other programs on the machine kept busy meanwhile.
 """
 
@@ -125,7 +125,7 @@ def write(folder: Path) -> None:
         if notes:
             parts.append("\n".join(notes) + "\n")
         for title, rows in record.tables.items():
-            if title.startswith(RAW):  # hundreds of rows, for a plot and not for reading
+            if title == "Samples":  # hundreds of rows, for a plot and not for reading
                 continue
             columns = tuple(name.replace("_", " ") for name in rows[0])
             body = [[str(value) for value in row.values()] for row in rows]

@@ -41,21 +41,6 @@ def interleaved(
     return taken
 
 
-def quiet(
-    taken: Mapping[str, list[list[float]]], others: Mapping[str, list[float]], limit: float
-) -> dict[str, list[list[float]]]:
-    """Keep the rounds in which nobody else used the machine while any contender took its samples.
-
-    Args:
-        taken: What `interleaved` returned.
-        others: For each contender and round, the cores that other programs kept busy.
-        limit: The most that counts as quiet, in cores.
-    """
-    rounds = range(min(len(rates) for rates in taken.values()))
-    kept = [n for n in rounds if all(others[name][n] <= limit for name in taken)]
-    return {name: [samples[n] for n in kept] for name, samples in taken.items()}
-
-
 def latencies(
     call: Callable[[], object], count: int, scale: float = 1e-3
 ) -> Callable[[], list[float]]:

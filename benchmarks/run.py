@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -91,8 +93,14 @@ def _measure_here(name: str, *, quick: bool, output: Path) -> None:
     }
     # Half a file would pass for a result.
     unfinished = output / f".{name}.json"
-    unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    unfinished.write_text(_dump(record), encoding="utf-8")
     unfinished.replace(output / f"{name}.json")
+
+
+def _dump(record: dict[str, Any]) -> str:
+    """Write JSON with a round of samples on each line: small, and a change shows where it is."""
+    text = json.dumps(record, indent=1)
+    return re.sub(r"\[[\s\d.,eE+-]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text) + "\n"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _MIB_64 = 64 * 2**20
 
 def measure(*, quick: bool) -> Findings:
     """Time the way there and back through each executor, without and with 64 MiB."""
-    rounds, count = (5, 100) if quick else (31, 400)
+    rounds, count = (5, 100) if quick else (31, 200)
     array = np.zeros(_MIB_64 // 4, dtype=np.float32)
     spawn = multiprocessing.get_context("spawn")
     with (

@@ -108,20 +108,25 @@ def infer(batch: torch.Tensor) -> torch.Tensor:
 WORK: dict[str, Callable[[], Any]] = {"pure Python": pure_python, "torch MLP": forward}
 
 
-def repeat(kind: str, seconds: float) -> float:
-    """Do one kind of work over and over for a while; return how often it was done per second."""
-    return repeated(WORK[kind], seconds)
+def repeat(kind: str, seconds: float, core: int) -> float:
+    """Do one kind of work over and over, on one core; return how often it was done per second."""
+    return repeated(WORK[kind], seconds, core)
 
 
-def repeated(work: Callable[[], Any], seconds: float) -> float:
-    """Call something over and over for a while; return how often it was done per second."""
-    count = 0
-    start = now = time.perf_counter()
-    end = start + seconds
-    while now < end:
-        work()
-        count += 1
-        now = time.perf_counter()
+def repeated(work: Callable[[], Any], seconds: float, core: int) -> float:
+    """Call something over and over, on one core; return how often it was done per second."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})  # of this thread
+    try:
+        count = 0
+        start = now = time.perf_counter()
+        end = start + seconds
+        while now < end:
+            work()
+            count += 1
+            now = time.perf_counter()
+    finally:
+        os.sched_setaffinity(0, allowed)
     return count / (now - start)
 
 
@@ -144,7 +149,7 @@ def checksum(module: str) -> float:
 
 
 def serve(connection: Connection) -> None:
-    """Serve as a process of the baseline: (kind, seconds) in, rate out, until None comes."""
+    """Serve as a process of the baseline: (kind, seconds, core) in, rate out, until None comes."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     while (order := connection.recv()) is not None:
         connection.send(repeat(*order))

@@ -106,7 +106,7 @@ PyObject* get_readonly(PyObject* self, void*) { return PyBool_FromLong(cast(self
 
 PyObject* get_dtype(PyObject* self, void*) {
   const DLDataType dtype = cast(self)->tensor.dtype;
-  const char* name = "dtype";
+  const char* name;
   switch (dtype.code) {
     case kDLInt:
       name = "int";

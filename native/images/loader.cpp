@@ -447,7 +447,7 @@ void* Space::open_unlocked(const char* name, int flags, const Library* caller) {
     if (!path) {
       // Of the system's libraries only those are private that need Python.
       if (auto cached = find_in_cache(name); cached && needs_python(*Object::open(*cached)))
-        path = cached;
+        path = std::move(cached);
     }
     if (!path) {
       void* handle = dlopen(name, flags & ~RTLD_DEEPBIND);

@@ -1,28 +1,15 @@
+"""What runs inside an interpreter at its start."""
+
 from __future__ import annotations
 
-import multiprocessing
-import threading
-from typing import TYPE_CHECKING
+import sesha
 
-if TYPE_CHECKING:
-    import sesha
+_LOADED = "sys:modules.__contains__"
 
 
-def _exit_code_of_forked_process() -> int | None:
-    threading.current_thread()  # from now on `threading` knows this thread
-    process = multiprocessing.get_context("fork").Process(target=int)
-    process.start()
-    process.join()
-    return process.exitcode
-
-
-def test_forked_processes_end_well(pool: sesha.Pool) -> None:
-    """A process that multiprocessing forks off an interpreter ends well, in every thread."""
-    codes: list[int | None] = []
-    for _ in range(3):
-        thread = threading.Thread(
-            target=lambda: codes.append(pool.run(_exit_code_of_forked_process))
-        )
-        thread.start()
-        thread.join()
-    assert [*codes, pool.run(_exit_code_of_forked_process)] == [0] * 4
+def test_a_bare_interpreter_has_imported_little() -> None:
+    """What takes long to import is not there before a call asks for it."""
+    with sesha.Pool(interpreters=1) as pool:
+        assert pool.run(_LOADED, "threading")
+        for name in ("typing", "re", "enum", "dataclasses", "logging", "pickle", "importlib.util"):
+            assert not pool.run(_LOADED, name), name

@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+TYPE_CHECKING = False  # without the import of typing: see sesha/__init__.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 _SOURCES = "__sesha_sources__"
 """Where a session's namespace keeps the sources that ran in it."""
@@ -29,7 +30,8 @@ def run_chunk(fn: Callable[..., T] | str, chunk: Sequence[tuple[Any, ...]]) -> l
     if isinstance(fn, str):
         import pkgutil
 
-        fn = cast("Callable[..., T]", pkgutil.resolve_name(fn))
+        named: Callable[..., T] = pkgutil.resolve_name(fn)
+        fn = named
     return [fn(*arguments) for arguments in chunk]
 
 
