@@ -106,7 +106,7 @@ class SessionClosed(SeshaError, RuntimeError):  # noqa: N818 - a state
 
 
 class ReplicaUnloaded(SeshaError):  # noqa: N818 - a state
-    """The replica was unloaded from its pool's interpreters; replicate the object again."""
+    """The replica or model was unloaded from its pool; replicate or load it again."""
 
 
 class ForkedProcessError(SeshaError, RuntimeError):
