@@ -13,8 +13,7 @@ from benchmarks.memory import Footprint, footprint, shared_code, shared_memory
 from benchmarks.rounds import progress_bar
 
 _PROCESS = """
-import gc, sys, torch
-gc.collect()
+import sys, torch
 print("ready", flush=True)
 sys.stdin.read()
 """

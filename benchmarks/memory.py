@@ -7,9 +7,13 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MIB = float(2**20)
-_HEADER = re.compile(r"^[0-9a-f]+-[0-9a-f]+ (\S{4}) \S+ \S+ (\d+)\s*(.*)$")
+_HEADER = re.compile(r"^[0-9a-f]+-[0-9a-f]+ (\S{4}) \S+ \S+ (\d+)\s*(.*)\n$")
 _DELETED = " (deleted)"
 
 
@@ -47,38 +51,37 @@ class Mapping:
         return private
 
 
-def mappings(pid: int | str = "self") -> list[Mapping]:
-    """Return all mappings of a process."""
-    found: list[Mapping] = []
+def mappings(pid: int | str = "self") -> Iterator[Mapping]:
+    """Yield the mappings of a process one by one: keeping them all would change what is measured."""
     counters: dict[str, int] = {}
-    header: tuple[str, int, str] | None = None
+    header: re.Match[str] | None = None
+    with Path(f"/proc/{pid}/smaps").open(errors="replace") as smaps:
+        for line in smaps:
+            following = _HEADER.match(line)
+            if following is None:
+                name, _, rest = line.partition(":")
+                if rest.endswith(" kB\n"):
+                    counters[name] = int(rest[:-4]) * 1024
+                continue
+            if header is not None:
+                yield _mapping(header, counters)
+            header = following
+    if header is not None:
+        yield _mapping(header, counters)
 
-    def finish() -> None:
-        if header is not None:
-            found.append(
-                Mapping(
-                    *header,
-                    size=counters["Size"],
-                    resident=counters["Rss"],
-                    proportional=counters["Pss"],
-                    anonymous=counters["Anonymous"],
-                    private_clean=counters["Private_Clean"],
-                    private_dirty=counters["Private_Dirty"] + counters.get("Swap", 0),
-                )
-            )
 
-    for line in Path(f"/proc/{pid}/smaps").read_text(errors="replace").splitlines():
-        match = _HEADER.match(line)
-        if match:
-            finish()
-            header = (match[1], int(match[2]), match[3])
-            counters = {}
-            continue
-        name, _, rest = line.partition(":")
-        if rest.endswith(" kB"):
-            counters[name] = int(rest[:-3]) * 1024
-    finish()
-    return found
+def _mapping(header: re.Match[str], counters: dict[str, int]) -> Mapping:
+    return Mapping(
+        permissions=header[1],
+        inode=int(header[2]),
+        path=header[3],
+        size=counters["Size"],
+        resident=counters["Rss"],
+        proportional=counters["Pss"],
+        anonymous=counters["Anonymous"],
+        private_clean=counters["Private_Clean"],
+        private_dirty=counters["Private_Dirty"] + counters.get("Swap", 0),
+    )
 
 
 @dataclass(frozen=True)
@@ -94,12 +97,12 @@ def footprint(pid: int | str = "self") -> Footprint:
     """Measure a process, which may be this one; after a garbage collection if it is."""
     if pid == "self":
         gc.collect()
-    everything = mappings(pid)
-    return Footprint(
-        private=sum(m.private for m in everything) / MIB,
-        proportional=sum(m.proportional for m in everything) / MIB,
-        resident=sum(m.resident for m in everything) / MIB,
-    )
+    private = proportional = resident = 0
+    for mapping in mappings(pid):
+        private += mapping.private
+        proportional += mapping.proportional
+        resident += mapping.resident
+    return Footprint(private / MIB, proportional / MIB, resident / MIB)
 
 
 def shared_memory() -> float:
