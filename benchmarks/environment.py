@@ -36,8 +36,16 @@ def describe() -> dict[str, Any]:
         "packages": _versions(),
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
         "switch_interval": sys.getswitchinterval(),
+        "priority": _priority(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def _priority() -> str:
+    """Return how this process stands with others: of itself, and of its session (sched(7))."""
+    autogroup = Path("/proc/self/autogroup")
+    session = autogroup.read_text().split()[-1] if autogroup.exists() else "0"
+    return f"nice {os.nice(0)}, session {session}"
 
 
 def _processor() -> str:

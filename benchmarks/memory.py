@@ -52,7 +52,7 @@ class Mapping:
 
 
 def mappings(pid: int | str = "self") -> Iterator[Mapping]:
-    """Yield the mappings of a process one by one: keeping them all would change what is measured."""
+    """Yield the mappings of a process one by one: keeping all would change what is measured."""
     counters: dict[str, int] = {}
     header: re.Match[str] | None = None
     with Path(f"/proc/{pid}/smaps").open(errors="replace") as smaps:

@@ -15,6 +15,7 @@ from benchmarks.figures import Figure
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PRIORITY = "nice 0, session 0"
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 _HEAD = """\
 # Benchmarks
@@ -37,7 +38,9 @@ How it is measured:
   (`OMP_NUM_THREADS=1`, `torch.set_num_threads(1)`): two interpreters are to be compared with two
   processes, not with OpenMP.
 - Where throughputs are compared, every worker, thread or process, keeps to a core of its own.
-- *Others* is how many cores other programs on the machine kept busy meanwhile.
+- *Others* is how many cores other programs on the machine kept busy meanwhile. Where they would
+  disturb too much, the benchmark ran in a session of higher priority (`session -19`; sched(7),
+  autogroups); the two cores of this machine still slow each other down when both are busy.
 """
 
 
@@ -132,7 +135,8 @@ def write(folder: Path) -> None:
             parts += [f"{title}:\n", _markdown(columns, body)]
         parts.append(
             f"`scripts/bench {record.name}`: {record.seconds:.0f} s; others: "
-            f"{record.others:.2f} cores; {record.environment['time']}, "
+            f"{record.others:.2f} cores; {record.environment.get('priority', _PRIORITY)}; "
+            f"{record.environment['time']}, "
             f"commit {record.environment['commit']}\n"
         )
     _PAGE.parent.mkdir(exist_ok=True)
