@@ -64,10 +64,15 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """`ok` or `missed`; nothing without a target."""
+        """`ok`, `missed` or `undecided`; nothing without a target.
+
+        Undecided: the median misses the target, but its interval reaches it.
+        """
         if self.target is None:
             return ""
-        return "ok" if self.target.holds(self.median) else "missed"
+        if self.target.holds(self.median):
+            return "ok"
+        return "undecided" if any(map(self.target.holds, self.interval)) else "missed"
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` takes."""

@@ -31,6 +31,8 @@ How it is measured:
   a whole round cancels out.
 - The median is over all samples; the interval beside it is a 95 % bootstrap interval over rounds;
   5 % to 95 % is the spread of single samples.
+- Undecided is a target that the median misses and its interval reaches: repeat it on a quieter
+  machine.
 - Private memory is what would be freed if the interpreter or process went: dirty pages, and clean
   pages of files that have no name any more. Clean pages of a named file are the page cache's, and
   count for nobody. PSS shares every page out among those who map it.
@@ -92,11 +94,9 @@ def _span(bounds: tuple[float, float]) -> str:
 
 
 def _number(value: float) -> str:
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
+    if value == round(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return f"{value:.3g}" if abs(value) < 1 or abs(value) >= 10 else f"{value:.2f}"
 
 
 _COLUMNS = ("what", "median", "95 % interval", "5 % to 95 %", "target", "")
@@ -107,7 +107,8 @@ def show(record: Record, console: Console) -> None:
     table = Table(*_COLUMNS)
     for figure in record.figures:
         cells = _cells(figure)
-        cells[-1] = {"ok": "[green]ok", "missed": "[red]missed"}.get(cells[-1], "")
+        colour = {"ok": "green", "undecided": "yellow", "missed": "red"}.get(cells[-1])
+        cells[-1] = f"[{colour}]{cells[-1]}" if colour else ""
         table.add_row(*cells)
     console.print(table)
     for figure in record.figures:

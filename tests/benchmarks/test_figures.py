@@ -41,6 +41,13 @@ def test_verdicts() -> None:
     assert single("x", "x", 1.8).verdict == ""
 
 
+def test_a_miss_within_the_noise_is_undecided() -> None:
+    """A median that misses a target which its interval reaches decides nothing."""
+    rounds = [[1.8], [1.85], [1.89], [1.95], [1.7], [2.0], [1.88]]
+    assert figure("x", "x", rounds, target=at_least(1.9)).verdict == "undecided"
+    assert figure("x", "x", rounds, target=at_least(2.1)).verdict == "missed"
+
+
 def test_survives_json() -> None:
     """What was written is what is read."""
     found = figure("x", "us", [[1.0, 2.0], [3.0]], target=at_most(5), note="why")
