@@ -176,9 +176,7 @@ void forget(PickledFunction& entry) {
 void forget_all_pickled() {
   std::unordered_map<PyObject*, PickledFunction> old;
   old.swap(pickled);
-  // In any order.
-  for (auto& [code, entry] : old)
-    forget(entry);  // NOLINT(bugprone-nondeterministic-pointer-iteration-order)
+  while (!old.empty()) forget(old.extract(old.begin()).mapped());
 }
 
 void write_pickled(Writer& writer, const PickledFunction& entry) {

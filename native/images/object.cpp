@@ -406,7 +406,7 @@ std::vector<uint64_t> Object::relative_targets() const {
     for (uint64_t bits = word >> 1, k = 0; bits != 0; bits >>= 1, ++k) {
       if ((bits & 1) != 0) targets.push_back(where + k * 8);
     }
-    where += 63 * 8;
+    where += uint64_t{63} * 8;
   }
   return targets;
 }

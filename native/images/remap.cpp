@@ -92,6 +92,7 @@ void share_segment(const Object& object, const Elf64_Phdr& segment, const Writte
   const bool writable = (segment.p_flags & PF_W) != 0;
   for (uint64_t at = written.begin(); at < written.end();) {
     uint64_t end = written.run_end(at);
+    if (end <= at) break;  // a run is a page at least
     // Where relocation ended in the middle of the run, the two parts have different protections.
     for (uint64_t edge : {relro.begin, relro.end}) {
       if (at < edge && edge < end) end = edge;

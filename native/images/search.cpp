@@ -53,7 +53,8 @@ const std::vector<std::string>& capability_folders() {
 std::optional<std::string> find_in(const std::vector<std::string>& folders, std::string_view name) {
   for (const std::string& folder : folders) {
     for (const std::string& capability : capability_folders()) {
-      std::string path = folder + "/" + capability + std::string(name);
+      std::string path = folder;
+      path.append(1, '/').append(capability).append(name);
       // As the loader does, go on past a file that is no library.
       if (access(path.c_str(), R_OK) == 0 && Object::is_elf(path)) return path;
     }
@@ -165,19 +166,20 @@ std::optional<std::string> find_library(std::string_view name, const Chain& chai
     }
     return path;
   }
-  if (chain.empty() || !chain.front()->runpath()) {
+  const auto runpath = chain.empty() ? std::nullopt : chain.front()->runpath();
+  if (!runpath) {
     for (const Object* object : chain) {
-      if (!object->rpath() || object->runpath()) continue;
-      if (auto found = find_in(expand(*object->rpath(), object->origin()), name)) return found;
+      const auto rpath = object->rpath();
+      if (!rpath || object->runpath()) continue;
+      if (auto found = find_in(expand(*rpath, object->origin()), name)) return found;
     }
     if (auto found = find_in(program_folders(), name)) return found;
   }
   if (!library_path().empty()) {
     if (auto found = find_in(expand(library_path(), "", ":;"), name)) return found;
   }
-  if (!chain.empty() && chain.front()->runpath()) {
-    if (auto found = find_in(expand(*chain.front()->runpath(), chain.front()->origin()), name))
-      return found;
+  if (runpath) {
+    if (auto found = find_in(expand(*runpath, chain.front()->origin()), name)) return found;
   }
   return std::nullopt;
 }

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +22,7 @@ namespace {
 /// **This code assumes:** nobody else writes to the file, which has no name.
 struct Store {
   std::mutex mutex;
-  std::optional<File> file;
+  std::unique_ptr<File> file;  // made when the first entry is
   uint64_t size = 0;
   /// By hash of the contents: offset and size in the file. Hashes can collide, so contents are
   /// compared.
@@ -40,33 +40,38 @@ bool equal(const Store& in, uint64_t offset, const void* data, size_t size) {
   return same;
 }
 
+/// Where in the file the tables are, which are added if they are not in it yet. Throws Error when
+/// the store can't grow. Needs the store's lock.
+uint64_t find_or_add(const void* data, size_t size) {
+  const size_t hash = std::hash<std::string_view>{}({static_cast<const char*>(data), size});
+  auto [begin, end] = store.entries.equal_range(hash);
+  for (auto entry = begin; entry != end; ++entry) {
+    const auto [offset, entry_size] = entry->second;
+    if (entry_size == size && equal(store, offset, data, size)) return offset;
+  }
+  if (!store.file) store.file = std::make_unique<File>(File::create("tables"));
+  const uint64_t place = store.size;
+  store.file->resize(place + size);
+  store.file->write(place, data, size);
+  store.entries.emplace(hash, std::pair{place, size});
+  store.size += size;
+  return place;
+}
+
 }  // namespace
 
 void share_tables(void* address, size_t size) {
   if (size == 0) return;
-  const size_t hash = std::hash<std::string_view>{}({static_cast<const char*>(address), size});
   std::scoped_lock lock(store.mutex);
-  std::optional<uint64_t> place;
+  uint64_t place = 0;
   try {
-    auto [begin, end] = store.entries.equal_range(hash);
-    for (auto entry = begin; entry != end && !place; ++entry) {
-      auto [offset, entry_size] = entry->second;
-      if (entry_size == size && equal(store, offset, address, size)) place = offset;
-    }
-    if (!place) {
-      if (!store.file) store.file = File::create("tables");
-      store.file->resize(store.size + size);
-      store.file->write(store.size, address, size);
-      store.entries.emplace(hash, std::pair{store.size, size});
-      place = store.size;
-      store.size += size;
-    }
+    place = find_or_add(address, size);
   } catch (const Error&) {
     return;  // Sharing saves memory; the tables that are mapped already work as well.
   }
   // A mapping that fails may have taken away what was there.
   if (mmap(address, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, store.file->descriptor(),
-           static_cast<off_t>(*place)) == MAP_FAILED) {
+           static_cast<off_t>(place)) == MAP_FAILED) {
     throw Error(std::string("cannot map the tables of an image: ") + std::strerror(errno) +
                 ". If the process has very many mappings, raise the system's vm.max_map_count");
   }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from tests.models.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The corpus is of torch's models; where torch is not installed there is nothing to choose from.
-collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_*.py"]
+# Collected only where its packages are, which `scripts/models` installs.
+collect_ignore_glob = [] if find_spec("torch") and find_spec("x_transformers") else ["test_*.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -37,7 +37,7 @@ def run_chunk(fn: Callable[..., T] | str, chunk: Sequence[tuple[Any, ...]]) -> l
 
 def prepare(preload: Iterable[str], prefix: str | None) -> None:
     """Make a new interpreter ready: forks end well, its output can be told, modules are there."""
-    if sys.version_info < (3, 12):
+    if sys.version_info < (3, 13):
         os.register_at_fork(after_in_child=_become_main_thread_of_child)
     if prefix is not None:
         from sesha.runtime.output import prefix_streams
@@ -103,7 +103,7 @@ def call_method(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def _become_main_thread_of_child() -> None:
-    """In a forked child, give the only thread what makes it a main thread, as Python 3.12 does.
+    """In a forked child, give the only thread what makes it a main thread, as Python 3.13 does.
 
     `threading` knows a thread of the host as a dummy, or takes it for the thread that started the
     interpreter when it got that one's number. Neither holds the lock that the main thread gives
