@@ -387,3 +387,13 @@ def test_open_files_go_with_the_model(single: Pool, package: Path, tmp_path: Pat
     del model
     gc.collect()
     until(lambda: descriptors() == 0)
+
+
+def test_nothing_stays_mapped_after_the_pool(tmp_path: Path) -> None:
+    """Pools that end with models loaded leave no mapping of the package, used or warm."""
+    path = make(tmp_path, version=8, count=1 << 16, example_inputs=(1.0,))
+    for warm in (True, False):
+        with Pool(1) as own:
+            own.load(path, warm=warm)(1.0)
+            assert str(path) in Path("/proc/self/maps").read_text()
+        assert str(path) not in Path("/proc/self/maps").read_text()
