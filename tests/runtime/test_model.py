@@ -387,3 +387,20 @@ def test_open_files_go_with_the_model(single: Pool, package: Path, tmp_path: Pat
     del model
     gc.collect()
     until(lambda: descriptors() == 0)
+
+
+@pytest.mark.torch
+def test_nothing_stays_mapped_after_the_pool(tmp_path: Path) -> None:
+    """Pools that end with a model of torch's loaded, or just unloaded, leave nothing mapped."""
+    import torch
+
+    path = tmp_path / "linear.sesha"
+    pack(torch.nn.Linear(64, 64), path)
+    for unload in (False, True, False, True):
+        with Pool(1, preload=("torch",)) as own:
+            model = own.load(path)
+            model(torch.ones(1, 64))
+            assert str(path) in Path("/proc/self/maps").read_text()
+            if unload:
+                model.unload()
+        assert str(path) not in Path("/proc/self/maps").read_text()

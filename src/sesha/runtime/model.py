@@ -127,7 +127,11 @@ class Model(ReplicatedObject):
         return not self._unload.alive
 
     def unload(self) -> None:
-        """Free the objects in all interpreters; later calls raise ReplicaUnloaded. Idempotent."""
+        """Free the objects in all interpreters; later calls raise ReplicaUnloaded. Idempotent.
+
+        Done in the background. It costs each interpreter one garbage collection: with torch some
+        tens of milliseconds, in which its other calls wait.
+        """
         self._unload()
 
     def warm(self) -> None:

@@ -15,6 +15,7 @@ host's descriptor, never by its path, which may lead to another file by then.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import io
@@ -131,6 +132,8 @@ class _EntryPoint:
 
 
 _packages: dict[int, _Package] = {}
+_objects: dict[int, dict[str, int]] = {}
+"""The entry points of each package, as `hold` got them."""
 
 
 def hold(number: int, file: PackageFile, entry_points: dict[str, int]) -> None:
@@ -141,12 +144,14 @@ def hold(number: int, file: PackageFile, entry_points: dict[str, int]) -> None:
         file: What the host has open; it stays open at least until this returns.
         entry_points: The number of each entry point's object, by name; see `payload`.
     """
-    _keep_names_apart()
+    if not _packages:
+        _begin()
     try:
         package = _packages[number] = _Package(file)
     except ReplicaUnloaded:
         # While this interpreter was being started; nobody will ask for it.
         return
+    _objects[number] = entry_points
     for name, each in entry_points.items():
         payload.hold(each, _EntryPoint(package, name))
 
@@ -167,6 +172,7 @@ def warm(number: int, entry_points: dict[str, int]) -> None:
 
 def drop(number: int, entry_points: dict[str, int]) -> None:
     """Forget a package and its objects."""
+    _objects.pop(number, None)
     for each in entry_points.values():
         payload.drop(each)
     package = _packages.pop(number, None)
@@ -186,13 +192,19 @@ def _digest(manifest: Manifest | None) -> str:
     return "" if manifest is None else digest(manifest)
 
 
-def _keep_names_apart() -> None:
-    """Give packages of this interpreter module names that no other interpreter's have.
-
-    Else an object of a packaged class that is sent to another interpreter could be taken there for
-    one of another package's class of the same name.
-    """
+def _begin() -> None:
+    """Prepare this interpreter for its first package."""
     from sesha.package import mangling
 
-    if not _packages:
-        mangling.number_from(current_interpreter() * _NAMES_OF_AN_INTERPRETER)
+    # Module names that no other interpreter's packages have: else an object of a packaged class
+    # that is sent to another interpreter could be taken there for one of another package's class.
+    mangling.number_from(current_interpreter() * _NAMES_OF_AN_INTERPRETER)
+    # Once only, however often the last package goes and another comes.
+    atexit.unregister(_drop_all)
+    atexit.register(_drop_all)
+
+
+def _drop_all() -> None:
+    """Unmap all files: what an interpreter leaves at its end stays mapped in the process."""
+    for number, entry_points in list(_objects.items()):
+        drop(number, entry_points)
