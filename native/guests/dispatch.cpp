@@ -325,7 +325,7 @@ sesha_status sesha_pool::acquire(sesha_interpreter* pin, Deadline deadline, sesh
     request->pin = pin;
     enqueue(request);
   }
-  const Semaphore::Outcome outcome = request->decided.wait(deadline);
+  const Semaphore::Outcome outcome = request->decided.wait_attentively(deadline);
   if (outcome == Semaphore::Outcome::kInterrupted) {
     *place = request;
     return SESHA_INTERRUPTED;
@@ -468,7 +468,7 @@ sesha_status sesha_pool::drain(Deadline deadline) {
   sesha_status status = SESHA_OK;
   while (queued_ > 0 || busy_ > 0 || visitors_ > 0) {
     lock.unlock();
-    const Semaphore::Outcome outcome = drained.wait(deadline);
+    const Semaphore::Outcome outcome = drained.wait_attentively(deadline);
     lock.lock();
     if (outcome == Semaphore::Outcome::kAcquired) continue;
     if (queued_ > 0 || busy_ > 0 || visitors_ > 0) {

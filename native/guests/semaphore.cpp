@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
+constexpr Deadline kLongestInattention = kNanosecondsPerSecond / 5;
+
 }  // namespace
 
 Deadline monotonic_now() {
@@ -47,6 +49,13 @@ Semaphore::Outcome Semaphore::wait(Deadline deadline) {
     if (result == -1 && errno == EINTR) return Outcome::kInterrupted;
     if (result == -1 && errno == ETIMEDOUT) return Outcome::kTimeout;
   }
+}
+
+Semaphore::Outcome Semaphore::wait_attentively(Deadline deadline) {
+  const Deadline look = monotonic_now() + kLongestInattention;
+  if (deadline >= 0 && deadline <= look) return wait(deadline);
+  const Outcome outcome = wait(look);
+  return outcome == Outcome::kTimeout ? Outcome::kInterrupted : outcome;
 }
 
 }  // namespace sesha::guests

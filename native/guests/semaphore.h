@@ -26,6 +26,9 @@ class Semaphore {
 
   void post();
   Outcome wait(Deadline deadline);
+  /// Like wait(), but kInterrupted after a fifth of a second at the latest: a signal whose handler
+  /// ran just before the wait began interrupts nothing, and its Python handler would not be run.
+  Outcome wait_attentively(Deadline deadline);
 
  private:
   std::atomic<uint32_t> value_{0};
