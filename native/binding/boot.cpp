@@ -7,6 +7,7 @@
 #include "binding/arenas.h"
 #include "binding/interpreter.h"
 #include "binding/table.h"
+#include "binding/threads.h"
 #include "guests/guest.h"
 
 namespace sesha::binding {
@@ -297,7 +298,7 @@ extern "C" SESHA_API sesha_status sesha_binding_boot(sesha_interpreter* self, co
     Py_FinalizeEx();
     return SESHA_ERROR;
   }
-  PyEval_SaveThread();
+  keep_main_state(PyEval_SaveThread());
   *binding = binding_table();
   return SESHA_OK;
 }

@@ -54,6 +54,8 @@ class ThreadState {
 };
 
 thread_local ThreadState this_thread;
+/// The state in which the interpreter was started.
+PyThreadState* main_state = nullptr;
 thread_local RunningCall* innermost = nullptr;
 /// The innermost calls of all threads; guarded by the GIL.
 std::vector<RunningCall*> running;
@@ -80,6 +82,12 @@ void close_door() {
   closed.store(true, std::memory_order_seq_cst);
   while (inside.load(std::memory_order_seq_cst) > 0) sched_yield();
 }
+
+void keep_main_state(PyThreadState* state) { main_state = state; }
+
+// Python 3.13 takes that state for the one that finalizes, whichever does, and ends every other
+// thread that asks for the GIL: also the finalizing one, unless the state bears its number.
+void take_main_thread_over() { main_state->thread_id = PyThread_get_thread_ident(); }
 
 void begin_call(RunningCall& call, uint64_t serial) {
   call.outer = innermost;

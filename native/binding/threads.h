@@ -26,6 +26,11 @@ void leave_dead();
 /// Makes enter() fail and waits until everyone has left.
 void close_door();
 
+/// Remembers the state in which the interpreter was started; its thread may end.
+void keep_main_state(PyThreadState* state);
+/// Makes the calling thread, which holds the GIL, the one that may end the interpreter.
+void take_main_thread_over();
+
 /// The call that this thread runs here, for interrupt(). Calls nest.
 struct RunningCall {
   RunningCall* outer = nullptr;

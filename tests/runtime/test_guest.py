@@ -13,3 +13,18 @@ def test_a_bare_interpreter_has_imported_little() -> None:
         assert pool.run(_LOADED, "threading")
         for name in ("typing", "re", "enum", "dataclasses", "logging", "pickle", "importlib.util"):
             assert not pool.run(_LOADED, name), name
+
+
+def test_interpreter_ends_though_it_left_a_pipe_open() -> None:
+    """The end of an interpreter closes what is open still, in whichever thread it runs."""
+    program = """
+import sesha
+if __name__ == "__main__":
+    with sesha.Pool(1) as pool, pool.session() as session:
+        session.exec("import os; os.popen('echo').read()")
+    print("ended")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "ended\n", done.stderr
