@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import subprocess
+import sys
+import threading
+
 import sesha
 
 _LOADED = "sys:modules.__contains__"
@@ -28,3 +33,23 @@ if __name__ == "__main__":
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout == "ended\n", done.stderr
+
+
+def _exit_code_of_forked_process() -> int | None:
+    threading.current_thread()  # from now on `threading` knows this thread
+    process = multiprocessing.get_context("fork").Process(target=int)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def test_forked_processes_end_well(pool: sesha.Pool) -> None:
+    """A process that multiprocessing forks off an interpreter ends well, in every thread."""
+    codes: list[int | None] = []
+    for _ in range(3):
+        thread = threading.Thread(
+            target=lambda: codes.append(pool.run(_exit_code_of_forked_process))
+        )
+        thread.start()
+        thread.join()
+    assert [*codes, pool.run(_exit_code_of_forked_process)] == [0] * 4
