@@ -34,9 +34,12 @@ INTERPOSED = {
     for name in (
         *("dlopen", "dlmopen", "dlsym", "dlvsym", "dlclose", "dlerror", "dladdr", "dladdr1"),
         *("__cxa_atexit", "on_exit", "at_quick_exit", "__cxa_at_quick_exit", "__cxa_thread_atexit"),
-        *("abort", "__assert_fail"),
+        *("abort", "__assert_fail", "sigaction", "signal", "fork", "__register_atfork"),
     )
-} | {"__cxa_thread_atexit_impl": "sesha_image_cxa_thread_atexit"}
+} | {
+    "__cxa_thread_atexit_impl": "sesha_image_cxa_thread_atexit",
+    "pthread_atfork": "sesha_image_register_atfork",
+}
 # What of its dynamic section an image has anew, and what it must not have.
 REWRITTEN = {elf.DT_NEEDED, elf.DT_SONAME, elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_HASH}
 REWRITTEN |= {elf.DT_VERNEED, elf.DT_VERDEF, elf.DT_FLAGS_1}
