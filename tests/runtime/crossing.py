@@ -31,9 +31,23 @@ def keep(fn: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> _native.
     return handle
 
 
+_counted = {"before": 0}
+
+
+def start_counting() -> None:
+    """Count leases from now on: interpreters of earlier tests that ended may have kept some."""
+    _counted["before"] = 0
+    _counted["before"] = settle()
+
+
+def lent() -> int:
+    """Return how many leases are live that were not when counting began."""
+    return _native.live_leases() - _counted["before"]
+
+
 def settle() -> int:
-    """Give back all that nobody refers to any more; return the number of leases that are left."""
+    """Give back all that nobody refers to any more; return how many leases are left."""
     for _ in range(3):
         gc.collect()
         _native.drain()
-    return _native.live_leases()
+    return lent()

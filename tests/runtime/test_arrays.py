@@ -11,17 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
-from sesha import Tensor, _native
-from tests.runtime.crossing import call, cross, settle
+from sesha import Tensor
+from tests.runtime.crossing import call, cross, lent, settle
 
 pytestmark = pytest.mark.usefixtures("nothing_lent_at_the_end")
-
-
-@pytest.fixture
-def nothing_lent_at_the_end() -> Any:
-    """Each test ends with all memory given back."""
-    yield
-    assert settle() == 0
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -117,7 +110,7 @@ def test_an_array_outlives_its_sender() -> None:
     del arrived
     settle()
     assert part[0] == 10
-    assert _native.live_leases() == 1
+    assert lent() == 1
 
 
 def test_one_array_twice_arrives_as_one_array() -> None:
@@ -138,7 +131,7 @@ def test_going_to_and_fro_builds_no_chain_of_leases() -> None:
     travelling = array
     for _ in range(1000):
         travelling = call(_identity, travelling)
-    assert _native.live_leases() == 1
+    assert lent() == 1
     travelling[0] = 1
     assert array[0] == 1
 

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesha import _native
-from tests.runtime.crossing import call, cross, settle
+from tests.runtime.crossing import call, cross, lent, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("nothing_lent_at_the_end")]
-
-
-@pytest.fixture
-def nothing_lent_at_the_end() -> Iterator[None]:
-    """Each test ends with all memory given back."""
-    yield
-    assert settle() == 0
 
 
 @pytest.fixture(params=["C functions", "capsules"])
@@ -227,7 +220,7 @@ def test_going_to_and_fro_builds_no_chain_of_leases() -> None:
     assert travelling.data_ptr() == tensor.data_ptr()
     del tensor
     settle()
-    assert _native.live_leases() == 1
+    assert lent() == 1
     assert travelling.sum() == 0
 
 
