@@ -89,7 +89,9 @@ def test_all_arrays_fit_into_one_member(tmp_path: Path) -> None:
     (again,) = read(tmp_path / "x", list(ARRAYS.values()))
     for one, other in zip(again, ARRAYS.values(), strict=True):
         assert_same(one, other)
-        assert one.ctypes.data % max(one.dtype.alignment, 1) == 0 or not other.flags.aligned
+        # numpy makes up an address for an empty array.
+        aligned = one.size == 0 or one.ctypes.data % max(one.dtype.alignment, 1) == 0
+        assert aligned or not other.flags.aligned
 
 
 @given(data=st.data())
@@ -262,7 +264,7 @@ def test_a_forged_view_may_be_sound(tmp_path: Path) -> None:
         [GOOD[0], True, *GOOD[2:]],
         [GOOD[0], 1 << 40, *GOOD[2:]],
         [*GOOD[:2], "|O", *GOOD[3:]],
-        [*GOOD[:2], "torch.nn", *GOOD[3:]],
+        pytest.param([*GOOD[:2], "torch.nn", *GOOD[3:]], marks=pytest.mark.torch),
         [*GOOD[:3], [3, 3, 4], *GOOD[4:]],
         [*GOOD[:3], [2, 3, -4], *GOOD[4:]],
         [*GOOD[:3], [2, 3], *GOOD[4:]],
