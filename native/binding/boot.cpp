@@ -293,6 +293,7 @@ extern "C" SESHA_API sesha_status sesha_binding_boot(sesha_interpreter* self, co
   set_this_interpreter(self);
   const PyStatus status = initialize(boot);
   if (PyStatus_Exception(status) != 0) return fail(status);
+  find_state_key();
   if (set_search_paths(boot) != 0 || import_first_modules() != 0 || buffer_by_line() != 0) {
     fail_with_exception("the interpreter started, but not its first modules");
     Py_FinalizeEx();

@@ -82,9 +82,7 @@ sesha_status finalize(sesha_interpreter* self) {
     leave();
     sesha_releases_close(self);
     close_door();
-    // The door is closed for others; this thread goes on with a state of its own.
-    PyGILState_Ensure();
-    take_main_thread_over();
+    take_main_state();
     Py_FinalizeEx();
     // What others have borrowed may lie in this interpreter's memory.
     if (sesha_lease_count(self) == 0) free_arenas();

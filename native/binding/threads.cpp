@@ -1,9 +1,11 @@
 #include "binding/threads.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include <atomic>
+#include <optional>
 #include <vector>
 
 namespace sesha::binding {
@@ -56,6 +58,8 @@ class ThreadState {
 thread_local ThreadState this_thread;
 /// The state in which the interpreter was started.
 PyThreadState* main_state = nullptr;
+/// Where Python keeps each thread's own state for PyGILState_*, private to it.
+std::optional<pthread_key_t> state_key;
 thread_local RunningCall* innermost = nullptr;
 /// The innermost calls of all threads; guarded by the GIL.
 std::vector<RunningCall*> running;
@@ -83,11 +87,20 @@ void close_door() {
   while (inside.load(std::memory_order_seq_cst) > 0) sched_yield();
 }
 
+void find_state_key() {
+  PyThreadState* state = PyThreadState_Get();
+  for (pthread_key_t key = 0; key < PTHREAD_KEYS_MAX; ++key) {
+    if (pthread_getspecific(key) == state) state_key = key;
+  }
+}
+
 void keep_main_state(PyThreadState* state) { main_state = state; }
 
-// Python 3.13 takes that state for the one that finalizes, whichever does, and ends every other
-// thread that asks for the GIL: also the finalizing one, unless the state bears its number.
-void take_main_thread_over() { main_state->thread_id = PyThread_get_thread_ident(); }
+void take_main_state() {
+  main_state->thread_id = PyThread_get_thread_ident();
+  if (state_key.has_value()) pthread_setspecific(*state_key, main_state);
+  PyEval_RestoreThread(main_state);
+}
 
 void begin_call(RunningCall& call, uint64_t serial) {
   call.outer = innermost;

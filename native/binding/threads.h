@@ -26,10 +26,16 @@ void leave_dead();
 /// Makes enter() fail and waits until everyone has left.
 void close_door();
 
+/// Finds the key under which Python keeps each thread's own state (PyGILState_*): the one that
+/// holds the state of this thread, which has just started the interpreter and run nothing else in
+/// it.
+void find_state_key();
 /// Remembers the state in which the interpreter was started; its thread may end.
 void keep_main_state(PyThreadState* state);
-/// Makes the calling thread, which holds the GIL, the one that may end the interpreter.
-void take_main_thread_over();
+/// Enters, to end the interpreter, in that state and makes it the calling thread's own, also for
+/// PyGILState_*. Needs a closed door. From another state Python 3.13 frees the one that it runs in:
+/// it takes the main one for the finalizing one, whichever thread ends the interpreter.
+void take_main_state();
 
 /// The call that this thread runs here, for interrupt(). Calls nest.
 struct RunningCall {
