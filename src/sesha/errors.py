@@ -119,3 +119,7 @@ class QueueFull(SeshaError, queue.Full):  # noqa: N818 - as asyncio's
 
 class CallTimeout(SeshaError, TimeoutError):  # noqa: N818 - an event
     """A call, or the wait for a free interpreter, took longer than it was given."""
+
+    def __init__(self, *args: object) -> None:
+        # In running code it is raised without arguments: Python's way to do that takes a type.
+        super().__init__(*(args or ("the call took longer than it was given",)))

@@ -35,6 +35,21 @@ def test_help_names_each_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "doctor" in capsys.readouterr().out
 
 
+def test_command_imports_only_itself() -> None:
+    """A sub-command starts without the modules of the others."""
+    program = (
+        "import sys; from sesha.cli import main\n"
+        "try: main(['inspect', '--help'])\n"
+        "finally: print([name for name in sys.modules if name.startswith('sesha.cli.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    imported = done.stdout.splitlines()[-1]
+    assert "sesha.cli.inspecting" in imported
+    assert "sesha.cli.doctor" not in imported
+
+
 def test_interrupted_command_exits_as_a_shell_expects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command with 130 and without a traceback."""
 

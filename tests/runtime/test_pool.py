@@ -109,9 +109,16 @@ def test_a_call_waits_no_longer_than_its_time_out(single: Pool) -> None:
     assert single.statistics().timed_out == 1
 
 
+def test_functions_that_look_at_their_caller(single: Pool) -> None:
+    """Built-in functions that need the frame of Python code have one, with globals of its own."""
+    assert list(single.map(eval, ["1 + 1", "len('abc')"])) == [2, 3]
+    assert single.run("builtins:exec", "x = 1") is None
+    assert "x" not in single.run("builtins:dir")
+
+
 def test_a_time_out_ends_a_running_call(single: Pool) -> None:
     """Python code that runs too long gets CallTimeout, and the interpreter goes on."""
-    with pytest.raises(CallTimeout):
+    with pytest.raises(CallTimeout, match="took longer"):
         single.with_timeout(0.05).run(functions.spin)
     assert single.run(functions.square, 2) == 4
 

@@ -1,57 +1,60 @@
 """Arguments of the command `sesha`, and the way to its sub-commands."""
 
 import argparse
-import importlib.metadata
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from sesha.cli import (
-    converting,
-    diffing,
-    doctor,
-    extracting,
-    graphing,
-    inspecting,
-    packing,
-    signing,
-    verifying,
-)
 from sesha.errors import SeshaError
 
-_COMMANDS = (
-    doctor,
-    packing,
-    inspecting,
-    graphing,
-    diffing,
-    extracting,
-    verifying,
-    signing,
-    converting,
-)
+_COMMANDS = {
+    "doctor": "doctor",
+    "pack": "packing",
+    "inspect": "inspecting",
+    "graph": "graphing",
+    "diff": "diffing",
+    "extract": "extracting",
+    "verify": "verifying",
+    "sign": "signing",
+    "convert": "converting",
+}
+"""The module of `sesha.cli` that has each sub-command."""
 # What a shell reports for a program that SIGINT ended (128 + 2).
 INTERRUPTED = 130
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser with every sub-command; each sub-command sets `run` to its function."""
+class _Version(argparse.Action):
+    """Prints the version; looked up only then, since that takes longer than some commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        sys.stdout.write(f"sesha {version('sesha')}\n")
+        parser.exit()
+
+
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser with every sub-command, or with one; each sets `run` to its function."""
     program = argparse.ArgumentParser(
         prog="sesha",
         description="Many complete Pythons in one process, and packages of models for them.",
     )
     program.add_argument(
-        "--version", action="version", version=f"sesha {importlib.metadata.version('sesha')}"
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
     )
     commands = program.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for room in _COMMANDS:
-        room.add_command(commands)
+    for room in _COMMANDS.values() if command is None else [_COMMANDS[command]]:
+        importlib.import_module(f"sesha.cli.{room}").add_command(commands)
     return program
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs a sub-command; see `sesha.cli.main`."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    # The modules of the others need not be imported.
+    command = given[0] if given and given[0] in _COMMANDS else None
+    options = parser(command).parse_args(given)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
