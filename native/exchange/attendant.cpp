@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <time.h>
 
 #include <atomic>
@@ -11,6 +10,7 @@
 #include <new>
 
 #include "guests/registry.h"
+#include "guests/service_thread.h"
 
 namespace sesha::exchange {
 namespace {
@@ -23,7 +23,6 @@ struct State {
   std::atomic<bool> armed{false};
   std::atomic<bool> started{false};
   sem_t wake;
-  pthread_t thread{};
   std::mutex mutex;
   std::condition_variable left;
   sesha_interpreter* inside = nullptr;  // guarded by `mutex`
@@ -32,6 +31,7 @@ struct State {
 };
 
 State& state = *new State;
+thread_local bool is_attendant = false;
 
 void attend_to(sesha_interpreter* origin) {
   {
@@ -48,8 +48,8 @@ void attend_to(sesha_interpreter* origin) {
   state.left.notify_all();
 }
 
-void* run(void*) {
-  pthread_setname_np(pthread_self(), "sesha-attendant");
+void run() {
+  is_attendant = true;
   for (;;) {
     while (sem_wait(&state.wake) != 0) {
     }
@@ -65,24 +65,13 @@ void* run(void*) {
       origin = next;
     }
   }
-  return nullptr;
 }
 
 void start() {
-  sigset_t every;
-  sigset_t before;
-  sigfillset(&every);
-  pthread_sigmask(SIG_SETMASK, &every, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (guests::start_service_thread("sesha-attendant", run)) return;
   // Without the thread releases wait for the next call, and the next attend() tries again.
-  if (pthread_create(&state.thread, &attributes, run, nullptr) != 0) {
-    state.started.store(false);
-    state.armed.store(false);
-  }
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  state.started.store(false);
+  state.armed.store(false);
 }
 
 void before_fork() { state.mutex.lock(); }
@@ -122,7 +111,7 @@ void attend(sesha_interpreter* origin) {
 }
 
 void wait_until_unattended(sesha_interpreter* origin) {
-  if (state.started.load() && pthread_equal(state.thread, pthread_self())) return;
+  if (is_attendant) return;
   std::unique_lock lock(state.mutex);
   state.left.wait(lock, [origin] { return state.inside != origin; });
 }

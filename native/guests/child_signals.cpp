@@ -1,6 +1,5 @@
 #include "guests/child_signals.h"
 
-#include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <mutex>
 
 #include "guests/registry.h"
+#include "guests/service_thread.h"
 
 namespace sesha::guests {
 namespace {
@@ -81,16 +81,12 @@ bool anyone_waits() {
 }
 
 sem_t* wake_up() {
-  static sem_t* const semaphore = [] {
-    auto* made = new sem_t;
-    sem_init(made, 0, 0);
-    return made;
-  }();
+  static sem_t* const semaphore = new_lasting_semaphore();
   return semaphore;
 }
 
 /// The host's libraries call the C library itself and know nothing of the dispatcher.
-void* keep_installed(void*) {
+void keep_installed() {
   while (true) {
     if (!anyone_waits()) {
       sem_wait(wake_up());
@@ -102,23 +98,11 @@ void* keep_installed(void*) {
     const timespec pause{0, kGlance};
     nanosleep(&pause, nullptr);
   }
-  return nullptr;
 }
 
 void start_thread() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    // Signals are for the program's own threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    if (pthread_create(&thread, nullptr, keep_installed, nullptr) == 0) {
-      pthread_setname_np(thread, "sesha-children");
-      pthread_detach(thread);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  });
+  std::call_once(once, [] { start_service_thread("sesha-children", keep_installed); });
 }
 
 /// The guest's entry, made if `make` and it has none.

@@ -1,13 +1,13 @@
 #include "guests/watch.h"
 
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <time.h>
 
 #include <atomic>
 #include <mutex>
 #include <vector>
+
+#include "guests/service_thread.h"
 
 namespace {
 
@@ -21,16 +21,8 @@ std::atomic<bool> signalled{false};
 std::atomic<void (*)()> signal_function{nullptr};
 std::atomic<uint64_t> serials{0};
 
-sem_t* wake_up() {
-  static sem_t* const semaphore = [] {
-    auto* made = new sem_t;
-    sem_init(made, 0, 0);
-    return made;
-  }();
-  return semaphore;
-}
 // Made before a signal handler needs it.
-sem_t* const wake = wake_up();
+sem_t* const wake = sesha::guests::new_lasting_semaphore();
 
 int64_t now() {
   timespec time;
@@ -64,7 +56,7 @@ std::vector<sesha_watched> take_due() {
   return due;
 }
 
-void* keep_watch(void*) {
+void keep_watch() {
   while (true) {
     for (const sesha_watched& call : take_due()) {
       sesha_interpreter_binding(call.interpreter)
@@ -80,23 +72,11 @@ void* keep_watch(void*) {
     }
     sleep_until(until);
   }
-  return nullptr;
 }
 
 void start_thread() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    // Signals are for the program's own threads.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    if (pthread_create(&thread, nullptr, keep_watch, nullptr) == 0) {
-      pthread_setname_np(thread, "sesha-watch");
-      pthread_detach(thread);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  });
+  std::call_once(once, [] { sesha::guests::start_service_thread("sesha-watch", keep_watch); });
 }
 
 }  // namespace

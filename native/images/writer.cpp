@@ -124,82 +124,88 @@ std::vector<uint32_t> write_sysv_hash(const std::vector<Elf64_Sym>& symbols,
   return table;
 }
 
+/// How a record of a version table leads to others: to the first and number of its own list, and to
+/// the next of the list that it is in. Distances are from the record itself.
+struct Links {
+  uint64_t first, count, next;
+};
+Links links(const Elf64_Verneed& need) { return {need.vn_aux, need.vn_cnt, need.vn_next}; }
+Links links(const Elf64_Vernaux& version) { return {0, 0, version.vna_next}; }
+Links links(const Elf64_Verdef& definition) {
+  return {definition.vd_aux, definition.vd_cnt, definition.vd_next};
+}
+Links links(const Elf64_Verdaux& name) { return {0, 0, name.vda_next}; }
+
+/// Copies a version table of an object, which is a list of lists of records.
+class VersionTable {
+ public:
+  VersionTable(const Object& object, int64_t tag, int64_t count_tag)
+      : object_(object), address_(object.entry(tag)) {
+    if (address_) count_ = object.entry(count_tag).value_or(0);
+  }
+  /// The copy; `change_group` and `change_item` change the records' strings.
+  template <typename Group, typename Item, typename ChangeGroup, typename ChangeItem>
+  std::vector<std::byte> copy(ChangeGroup change_group, ChangeItem change_item) {
+    copy_list<Group>(0, count_, [&](uint64_t at, Group& group) {
+      change_group(group);
+      copy_list<Item>(at + links(group).first, links(group).count,
+                      [&](uint64_t, Item& item) { change_item(item); });
+    });
+    return std::move(copy_);
+  }
+
+ private:
+  template <typename Record, typename Change>
+  void copy_list(uint64_t at, uint64_t count, Change change) {
+    for (uint64_t k = 0; k < count; ++k) {
+      if (++records_ > 2 * kMostVersions)
+        throw Error(object_.path() + ": more versions than there can be");
+      Record record;
+      std::memcpy(&record, object_.at(*address_ + at, sizeof record), sizeof record);
+      if (copy_.size() < at + sizeof record) copy_.resize(at + sizeof record);
+      change(at, record);
+      std::memcpy(copy_.data() + at, &record, sizeof record);
+      if (links(record).next == 0) return;
+      at += links(record).next;
+    }
+  }
+
+  const Object& object_;
+  std::optional<uint64_t> address_;
+  uint64_t count_ = 0;
+  unsigned records_ = 0;
+  std::vector<std::byte> copy_;
+};
+
 /// A copy of the version needs (a list of libraries, each with a list of versions) with its strings
 /// moved.
 std::vector<std::byte> copy_version_needs(const Object& object, const Changes& changes,
                                           Strings& strings) {
-  auto address = object.entry(DT_VERNEED);
-  if (!address) return {};
   const std::vector<std::string_view> needed = object.needed();
-  std::vector<std::byte> copy;
-  uint64_t offset = 0;
-  unsigned records = 0;
-  auto read = [&](uint64_t where, auto& into) {
-    if (++records > 2 * kMostVersions)
-      throw Error(object.path() + ": more versions than there can be");
-    std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
-    if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
-  };
-  for (uint64_t k = 0, count = object.entry(DT_VERNEEDNUM).value_or(0); k < count; ++k) {
-    Elf64_Verneed need;
-    read(offset, need);
-    uint64_t at = offset + need.vn_aux;
-    for (unsigned j = 0; j < need.vn_cnt; ++j) {
-      Elf64_Vernaux version;
-      read(at, version);
-      version.vna_name = static_cast<Elf64_Word>(strings.add(object.string(version.vna_name)));
-      std::memcpy(copy.data() + at, &version, sizeof version);
-      if (version.vna_next == 0) break;
-      at += version.vna_next;
-    }
+  auto move_library = [&](Elf64_Verneed& need) {
     std::string_view library = object.string(need.vn_file);
     // The loader takes it for granted that it has loaded each of these libraries.
     if (std::find(needed.begin(), needed.end(), library) == needed.end())
       library = changes.needed_always;
-    for (const auto& [from, to] : changes.renamed_libraries) {
-      if (library == from) {
-        library = to;
-        break;
-      }
-    }
+    auto renamed = std::ranges::find_if(
+        changes.renamed_libraries, [library](const auto& names) { return names.first == library; });
+    if (renamed != changes.renamed_libraries.end()) library = renamed->second;
     need.vn_file = static_cast<Elf64_Word>(strings.add(library));
-    std::memcpy(copy.data() + offset, &need, sizeof need);
-    if (need.vn_next == 0) break;
-    offset += need.vn_next;
-  }
-  return copy;
+  };
+  auto move_version = [&](Elf64_Vernaux& version) {
+    version.vna_name = static_cast<Elf64_Word>(strings.add(object.string(version.vna_name)));
+  };
+  return VersionTable(object, DT_VERNEED, DT_VERNEEDNUM)
+      .copy<Elf64_Verneed, Elf64_Vernaux>(move_library, move_version);
 }
 
 /// The same for version definitions.
 std::vector<std::byte> copy_version_definitions(const Object& object, Strings& strings) {
-  auto address = object.entry(DT_VERDEF);
-  if (!address) return {};
-  std::vector<std::byte> copy;
-  uint64_t offset = 0;
-  unsigned records = 0;
-  auto read = [&](uint64_t where, auto& into) {
-    if (++records > 2 * kMostVersions)
-      throw Error(object.path() + ": more versions than there can be");
-    std::memcpy(&into, object.at(*address + where, sizeof into), sizeof into);
-    if (copy.size() < where + sizeof into) copy.resize(where + sizeof into);
+  auto move_name = [&](Elf64_Verdaux& name) {
+    name.vda_name = static_cast<Elf64_Word>(strings.add(object.string(name.vda_name)));
   };
-  for (uint64_t k = 0, count = object.entry(DT_VERDEFNUM).value_or(0); k < count; ++k) {
-    Elf64_Verdef definition;
-    read(offset, definition);
-    std::memcpy(copy.data() + offset, &definition, sizeof definition);
-    uint64_t at = offset + definition.vd_aux;
-    for (unsigned j = 0; j < definition.vd_cnt; ++j) {
-      Elf64_Verdaux name;
-      read(at, name);
-      name.vda_name = static_cast<Elf64_Word>(strings.add(object.string(name.vda_name)));
-      std::memcpy(copy.data() + at, &name, sizeof name);
-      if (name.vda_next == 0) break;
-      at += name.vda_next;
-    }
-    if (definition.vd_next == 0) break;
-    offset += definition.vd_next;
-  }
-  return copy;
+  return VersionTable(object, DT_VERDEF, DT_VERDEFNUM)
+      .copy<Elf64_Verdef, Elf64_Verdaux>([](Elf64_Verdef&) {}, move_name);
 }
 
 /// Lays out the added segment: blocks one after the other, each with its address.

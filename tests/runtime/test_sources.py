@@ -27,13 +27,12 @@ def finder(monkeypatch: pytest.MonkeyPatch) -> Iterator[sources.SourceFinder]:
         del sys.modules[name]
 
 
-@pytest.mark.usefixtures("finder")
-def test_registered_module_is_imported() -> None:
+def test_registered_module_is_imported(finder: sources.SourceFinder) -> None:
     """A registered module is imported by its name, and tells its source."""
     sources.register({"remembered_one": "value = 41 + 1\n"})
     module = importlib.import_module("remembered_one")
     assert module.value == 42
-    assert module.__loader__.get_source("remembered_one") == "value = 41 + 1\n"
+    assert finder.get_source("remembered_one") == "value = 41 + 1\n"
 
 
 @pytest.mark.usefixtures("finder")
