@@ -144,8 +144,10 @@ void share_pages(const Object& object, Image& image, uint64_t base, int descript
   }
   make_private(base, image.added_begin, image.shared_begin, PROT_READ | PROT_WRITE);
   make_private(base, image.shared_end, up(image.added_end), PROT_READ | PROT_WRITE);
-  share_tables(reinterpret_cast<void*>(base + image.shared_begin),
-               image.shared_end - image.shared_begin);
+  if (!share_tables(reinterpret_cast<void*>(base + image.shared_begin),
+                    image.shared_end - image.shared_begin)) {
+    make_private(base, image.shared_begin, image.shared_end, PROT_READ | PROT_WRITE);
+  }
   image.file.discard(image.file_size);
 }
 

@@ -60,14 +60,14 @@ uint64_t find_or_add(const void* data, size_t size) {
 
 }  // namespace
 
-void share_tables(void* address, size_t size) {
-  if (size == 0) return;
+bool share_tables(void* address, size_t size) {
+  if (size == 0) return true;
   std::scoped_lock lock(store.mutex);
   uint64_t place = 0;
   try {
     place = find_or_add(address, size);
   } catch (const Error&) {
-    return;  // Sharing saves memory; the tables that are mapped already work as well.
+    return false;
   }
   // A mapping that fails may have taken away what was there.
   if (mmap(address, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, store.file->descriptor(),
@@ -75,6 +75,7 @@ void share_tables(void* address, size_t size) {
     throw Error(std::string("cannot map the tables of an image: ") + std::strerror(errno) +
                 ". If the process has very many mappings, raise the system's vm.max_map_count");
   }
+  return true;
 }
 
 }  // namespace sesha::images

@@ -9,9 +9,9 @@ namespace sesha::images {
 
 /// Maps [address, address + size), whole pages, read-only from the process's store of tables in
 /// place of what is there, which is added to the store if nothing equal is in it yet. Thread-safe.
-/// Where the store can't grow the pages stay as they are: that costs memory and nothing else.
-/// Throws Error when the pages may be lost.
-void share_tables(void* address, size_t size);
+/// False where the store can't grow: the pages stay as they are, which costs memory. Throws Error
+/// when the pages may be lost.
+bool share_tables(void* address, size_t size);
 
 }  // namespace sesha::images
 
