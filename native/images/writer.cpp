@@ -140,9 +140,9 @@ Links links(const Elf64_Verdaux& name) { return {0, 0, name.vda_next}; }
 class VersionTable {
  public:
   VersionTable(const Object& object, int64_t tag, int64_t count_tag)
-      : object_(object), address_(object.entry(tag)) {
-    if (address_) count_ = object.entry(count_tag).value_or(0);
-  }
+      : object_(object),
+        address_(object.entry(tag).value_or(0)),
+        count_(address_ == 0 ? 0 : object.entry(count_tag).value_or(0)) {}
   /// The copy; `change_group` and `change_item` change the records' strings.
   template <typename Group, typename Item, typename ChangeGroup, typename ChangeItem>
   std::vector<std::byte> copy(ChangeGroup change_group, ChangeItem change_item) {
@@ -161,7 +161,7 @@ class VersionTable {
       if (++records_ > 2 * kMostVersions)
         throw Error(object_.path() + ": more versions than there can be");
       Record record;
-      std::memcpy(&record, object_.at(*address_ + at, sizeof record), sizeof record);
+      std::memcpy(&record, object_.at(address_ + at, sizeof record), sizeof record);
       if (copy_.size() < at + sizeof record) copy_.resize(at + sizeof record);
       change(at, record);
       std::memcpy(copy_.data() + at, &record, sizeof record);
@@ -171,8 +171,8 @@ class VersionTable {
   }
 
   const Object& object_;
-  std::optional<uint64_t> address_;
-  uint64_t count_ = 0;
+  uint64_t address_;
+  uint64_t count_;
   unsigned records_ = 0;
   std::vector<std::byte> copy_;
 };
