@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from demo.contenders import Contender, Memory
-    from demo.encoder import Vectors
+    from demo.contenders import Contender, Memory, Vectors
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Who takes part in the comparison: each sets out in a process of its own, to be measured whole.
 
-A contender is asked for the vectors of some sentences, which it gets as one list and gives back as
-one array. How they are shared out among its interpreters, threads or processes is its own affair.
+All work from one package, so what differs between them is who runs it and how. A contender is asked
+for the vectors of some sentences, which it gets as one list and gives back as one array. How they
+are shared out among its interpreters, threads or processes is its own affair.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ import numpy as np
 import psutil
 
 import sesha
-from demo import encoder
+from sesha.package import PackageImporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-    from demo.encoder import Vectors
+    import numpy.typing as npt
+
+    Vectors = npt.NDArray[np.float32]
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -93,30 +97,33 @@ class Worker:
         return Memory(full.uss / 2**20, full.pss / 2**20)
 
 
-def _serve_pool(interpreters: int, threads_each: int, connection: Connection) -> None:
-    """Hold a pool, and call it for each sentence."""
+def _serve_pool(
+    package: Path, interpreters: int, threads_each: int, connection: Connection
+) -> None:
+    """Hold a pool with the package's model, and call it for each sentence."""
     with (
         sesha.Pool(interpreters=interpreters, threads_per_interpreter=threads_each) as pool,
         ThreadPoolExecutor(2) as threads,
     ):
-        pool.broadcast(encoder.load)
+        encode = pool.load(package, warm=True)
         connection.send("ready")
         while (request := connection.recv()) is not None:
             callers, sentences = request
             start = time.perf_counter()
             if callers == 1:
-                vectors = [pool.run(encoder.embed, sentence) for sentence in sentences]
+                vectors = [encode(sentence) for sentence in sentences]
             else:
-                vectors = list(threads.map(partial(pool.run, encoder.embed), sentences))
+                vectors = list(threads.map(encode, sentences))
             connection.send((np.stack(vectors), time.perf_counter() - start))
 
 
-def _serve_alone(connection: Connection) -> None:
-    """Do the work in this process."""
-    encoder.load()
-    connection.send("ready")
-    while (sentences := connection.recv()) is not None:
-        connection.send(encoder.embed_all(sentences))
+def _serve_alone(package: Path, connection: Connection) -> None:
+    """Load the package in this process, and do the work here."""
+    with PackageImporter(package) as importer:
+        encode = importer.load()
+        connection.send("ready")
+        while (sentences := connection.recv()) is not None:
+            connection.send(np.stack([encode(sentence) for sentence in sentences]))
 
 
 class Interpreters:
@@ -151,9 +158,10 @@ class Processes:
         start = time.perf_counter()
         for number, worker in enumerate(self._workers):
             worker.send(list(sentences[number::count]))
-        vectors = np.empty((len(sentences), encoder.DIMENSIONS), np.float32)
-        for number, worker in enumerate(self._workers):
-            vectors[number::count] = worker.receive()
+        parts = [worker.receive() for worker in self._workers]
+        vectors = np.empty((len(sentences), parts[0].shape[1]), np.float32)
+        for number, part in enumerate(parts):
+            vectors[number::count] = part
         return vectors, time.perf_counter() - start
 
     def memory(self) -> Memory:
@@ -163,18 +171,23 @@ class Processes:
 
 
 class Field:
-    """All contenders, started; a context manager that ends them."""
+    """All contenders, started; a context manager that ends them.
 
-    def __init__(self) -> None:
+    Args:
+        package: What they load.
+    """
+
+    def __init__(self, package: Path) -> None:
+        self._package = package
         self._stack = ExitStack()
         self.contenders: list[Contender] = []
 
     def __enter__(self) -> Self:
         os.environ["OMP_NUM_THREADS"] = "1"
         with self._stack:
-            one = self._start(partial(_serve_pool, 1, 2))
-            two = self._start(partial(_serve_pool, 2, 1))
-            alone = [self._start(_serve_alone) for _ in range(2)]
+            one = self._start(partial(_serve_pool, self._package, 1, 2))
+            two = self._start(partial(_serve_pool, self._package, 2, 1))
+            alone = [self._start(partial(_serve_alone, self._package)) for _ in range(2)]
             self.contenders = [
                 Interpreters("1 interpreter", one, 1),
                 Interpreters("1 interpreter, 2 threads", one, 2),
