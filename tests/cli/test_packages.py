@@ -75,6 +75,24 @@ def test_pack_writes_and_tries_a_package(tree: Path, capsys: pytest.CaptureFixtu
     assert "ok self-test" in out
 
 
+def test_pack_takes_data_files_along(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sesha pack --data` packs files beside the code; without it the line to add is printed."""
+    (tree / "labels.py").write_text(
+        "import os\n\ndef read():\n"
+        "    with open(os.path.join(os.path.dirname(__file__), 'labels.txt')) as file:\n"
+        "        return file.read()\n\n"
+        "def make():\n    return read\n\ndef inputs():\n    return ()\n"
+    )
+    (tree / "labels.txt").write_text("cat dog")
+    arguments = ["pack", "labels:make", "-o", "out.sesha", "--example-inputs", "labels:inputs"]
+    code, _, err = run(capsys, *arguments)
+    assert code == 1
+    assert err.endswith("add: data=['labels.txt'] (sesha pack --data labels.txt)\n")
+    assert run(capsys, *arguments, "--data", "*.txt")[0] == 0
+    code, found = run_json(capsys, "inspect", "out.sesha")
+    assert ("labels.txt", "text") in [(each["name"], each["kind"]) for each in found["members"]]
+
+
 @pytest.mark.parametrize(
     ("what", "text"),
     [
@@ -237,6 +255,7 @@ def test_bad_files_are_one_line(
         ["inspect", "x", "--allow", "a**"],
         ["sign", "--key", "k"],
         ["pack", "x"],
+        ["pack", "x:y", "-o", "z", "--data", "a/b**"],
         ["graph", "x", "--format", "png"],
     ],
 )

@@ -256,6 +256,110 @@ def test_script_packs_what_it_defines(tmp_path: Path, target: Path) -> None:
         assert importer.load()(5) == 215
 
 
+READS = {
+    "open": """
+        import os
+
+        def f():
+            with open(os.path.join(os.path.dirname(__file__), "lists", "words.txt")) as file:
+                return file.read().split()
+    """,
+    "importlib.resources": """
+        from importlib.resources import files
+
+        def f():
+            return files("shop").joinpath("lists", "words.txt").read_text().split()
+    """,
+    "pkgutil": """
+        import pkgutil
+
+        def f():
+            return pkgutil.get_data("shop", "lists/words.txt").decode().split()
+    """,
+    "pathlib": """
+        from pathlib import Path
+
+        def f():
+            return Path(__file__).with_name("lists").joinpath("words.txt").read_text().split()
+    """,
+}
+
+
+def shop_that_reads(project: Project, way: str) -> Any:
+    project({"shop/__init__.py": READS[way], "shop/lists/words.txt": "one two\n"})
+    return importlib.import_module("shop").f
+
+
+@pytest.mark.parametrize("way", ["open", "importlib.resources", "pkgutil"])
+def test_data_files_are_found(project: Project, target: Path, way: str) -> None:
+    """A data file that goes in is read beside the code, with open and as a resource."""
+    manifest = pack(
+        shop_that_reads(project, way), target, example_inputs=(), data="shop/lists/*.txt"
+    )
+    assert [each.member for each in manifest.resources if each.kind == "text"] == [
+        "shop/lists/words.txt"
+    ]
+    with PackageImporter(target) as importer:
+        assert importer.load()() == ["one", "two"]
+
+
+@pytest.mark.parametrize("way", READS)
+def test_missing_data_file_is_a_line_to_add(project: Project, target: Path, way: str) -> None:
+    """If a file beside the code is missing in the trial, the error has the line that adds it."""
+    with pytest.raises(SelfTestError) as caught:
+        pack(shop_that_reads(project, way), target, example_inputs=())
+    line = str(caught.value).splitlines()[-1]
+    assert line.endswith(
+        "add: data=['shop/lists/words.txt'] (sesha pack --data shop/lists/words.txt)"
+    )
+    assert left_in(target.parent) == []
+
+
+def test_data_file_that_is_opened_by_path(project: Project, target: Path) -> None:
+    """If a file of the package is read in a way that can't, the error tells those that can."""
+    with pytest.raises(SelfTestError) as caught:
+        pack(shop_that_reads(project, "pathlib"), target, example_inputs=(), data=["shop/**"])
+    assert "shop/lists/words.txt is in the package" in str(caught.value)
+    assert "importlib.resources.files(__package__)" in str(caught.value)
+
+
+def test_data_file_of_the_working_directory(
+    project: Project, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a file is sought in the working directory, the error tells where to keep it."""
+    folder = project(
+        {
+            "reads.py": "def f():\n    with open('w.txt') as file:\n        return file.read()\n",
+            "w.txt": "w",
+        }
+    )
+    monkeypatch.chdir(folder)
+    with pytest.raises(SelfTestError, match=r"w\.txt was looked for in the working directory"):
+        pack(importlib.import_module("reads").f, target, example_inputs=())
+
+
+def test_missing_file_of_elsewhere_is_no_advice(project: Project, target: Path) -> None:
+    """A missing file that lies nowhere beside the code is the code's own error, and stays it."""
+    project(
+        {
+            "gone.py": """
+                import sys
+
+                def f():
+                    if "sesha.package.packing" in sys.modules:
+                        return 1
+                    try:
+                        open("/nowhere/at/all")
+                    except OSError as error:
+                        raise RuntimeError("no table") from error
+            """
+        }
+    )
+    with pytest.raises(SelfTestError, match="RuntimeError: no table") as caught:
+        pack(importlib.import_module("gone").f, target, example_inputs=())
+    assert caught.value.missing == "/nowhere/at/all"
+
+
 @pytest.mark.torch
 def test_model_of_torch(project: Project, target: Path) -> None:
     """An nn.Module is packed and tried with tensors as inputs and outputs."""

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from sesha.package.patterns import GlobGroup
 
-__all__ = ["add_json_option", "console", "glob", "print_json", "size"]
+__all__ = ["add_json_option", "console", "glob", "path_glob", "print_json", "size"]
 
 _UNIT = 1024
 _PIPE_WIDTH = 160
@@ -16,8 +16,17 @@ _PIPE_WIDTH = 160
 
 def glob(text: str) -> str:
     """An argument that is a glob over dotted names; argparse says what is wrong with another."""
+    return _glob(text, ".")
+
+
+def path_glob(text: str) -> str:
+    """An argument that is a glob over paths with slashes."""
+    return _glob(text, "/")
+
+
+def _glob(text: str, separator: str) -> str:
     try:
-        GlobGroup(text)
+        GlobGroup(text, separator=separator)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text

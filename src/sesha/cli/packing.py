@@ -48,13 +48,14 @@ def add_command(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         ("intern", "a glob of modules that go in"),
         ("extern", "a glob of modules that stay outside"),
         ("mock", "a glob of modules that stand-ins take the place of"),
+        ("data", "a glob of files beside your code that go in, such as 'shop/lists/*.txt'"),
     ):
         name = option == "vendor"
         command.add_argument(
             f"--{option}",
             action="append",
             default=[],
-            type=str if name else output.glob,
+            type=str if name else output.path_glob if option == "data" else output.glob,
             metavar="NAME" if name else "GLOB",
             help=meaning,
         )
@@ -126,6 +127,7 @@ def _pack(options: argparse.Namespace) -> "Manifest":
             intern=options.intern,
             extern=options.extern,
             mock=options.mock,
+            data=options.data,
             self_test=not options.no_self_test,
             **more,
         )

@@ -106,7 +106,13 @@ class EnvironmentMismatchError(PackageError):
 
 
 class SelfTestError(PackageError):
-    """The packaged example gives another output than when it was packed."""
+    """The packaged example gives another output than when it was packed, or it fails.
+
+    Attributes:
+        missing: The path of the file that it did not find, if that is why it fails.
+    """
+
+    missing: str | None = None
 
 
 class SignatureError(PackageError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import sesha.package.pickles as pickling
-from sesha.package import assembly, mangling
+from sesha.package import assembly, datafiles, mangling
 from sesha.package.actions import Action, Node, PackagingError, PackagingErrorReason, broken
 from sesha.package.collecting import Collector, Pattern
 from sesha.package.errors import PackageError, PickleError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sesha.package.graph import DependencyGraph
+    from sesha.package.importers import Located
 
 __all__ = ["ActionHook", "HookHandle", "PackageExporter", "default_name"]
 
@@ -118,6 +119,7 @@ class PackageExporter:
             Action.INTERN: {},
         }
         self._resources: dict[str, str] = {}
+        self._data: list[str] = []
         self._entry_points: dict[str, EntryPoint] = {}
         self._self_test: SelfTest | None = None
         self._unique_id = 0
@@ -241,6 +243,18 @@ class PackageExporter:
         """Saves a resource of bytes."""
         self._add(self._member(package, resource), binary, "binary")
 
+    def include_data(self, globs: GlobPattern) -> None:
+        """Has files beside the modules that go in be saved as resources, in `close`.
+
+        Packaged code finds them with `importlib.resources` and `pkgutil.get_data`, and with
+        ``open`` beside its ``__file__``.
+
+        Args:
+            globs: Globs over paths as they are in the package, such as ``"shop/lists/*.txt"``;
+                see `datafiles.find`.
+        """
+        self._data += [globs] if isinstance(globs, str) else globs
+
     def add_dependency(
         self,
         module_name: str,
@@ -339,6 +353,11 @@ class PackageExporter:
         """The modules that go in, so far."""
         return self._with_action(Action.INTERN)
 
+    def located_modules(self) -> list[Located]:
+        """Where the modules that go in come from, as far as the importer knows."""
+        found = (self.importer.locate(name) for name in self.interned_modules())
+        return [located for located in found if located is not None]
+
     def externed_modules(self) -> list[str]:
         """The modules that stay outside, so far."""
         return self._with_action(Action.EXTERN)
@@ -388,7 +407,7 @@ class PackageExporter:
 
         Raises:
             PackagingError: Dependencies can't be packaged; names each of them and what to add.
-            EmptyMatchError: A pattern that must match something has not.
+            EmptyMatchError: A pattern that must match something has not, or a glob of data.
             OSError: It can't be written; the target is as it was.
         """
         if self._closed:
@@ -397,6 +416,7 @@ class PackageExporter:
             self.check()
             self._call_hooks()
             self.check()
+            self._save_data()
             modules = assembly.write_modules(self.dependency_graph, self._writer)
             manifest = self._writer.finish(self._manifest(modules))
             if self._buffer is not None:
@@ -485,6 +505,14 @@ class PackageExporter:
     def _add(self, member: str, data: bytes, kind: str) -> None:
         self._writer.add(member, data)
         self._resources[member] = kind
+
+    def _save_data(self) -> None:
+        if not self._data:
+            return
+        for member, path in datafiles.find(self.located_modules(), self._data).items():
+            with path.open("rb") as file:
+                self._writer.add(member, file)
+            self._resources[member] = datafiles.kind_of(member)
 
     def _call_hooks(self) -> None:
         # A hook may add modules, which then have their hooks called too.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sesha.package.container import Container
+from sesha.package.datafiles import kind_of
 from sesha.package.errors import ManifestError, MemberKindError, NotAPackageError
 from sesha.package.manifest import MAX_BYTES, Manifest, Module, Resource
 from sesha.package.names import MANIFEST, RESERVED, check_all
@@ -26,7 +27,6 @@ _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 # Editors' and Python's own files, which nobody means to pack.
 _IGNORED = ("__pycache__",)
 _IGNORED_SUFFIXES = (".pyc", "~", ".swp")
-_TEXT = frozenset({".txt", ".json", ".md", ".toml", ".yaml", ".yml", ".csv", ".cfg", ".ini"})
 
 
 def extract(
@@ -161,7 +161,7 @@ def _updated(manifest: Manifest, present: AbstractSet[str], version: str | None)
         if module is not None:
             modules.append(module)
         elif not name.endswith(".safetensors"):
-            resources.append(Resource(name, "text" if Path(name).suffix in _TEXT else "binary"))
+            resources.append(Resource(name, kind_of(name)))
     test = manifest.self_test
     if test is not None and not {test.inputs, test.outputs} <= present:
         test = None

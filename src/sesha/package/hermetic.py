@@ -5,7 +5,7 @@ Packages live inside Python's ordinary import system, under names that begin wit
 modules, circular imports, ``sys.modules[__name__]`` and relative imports work as everywhere.
 What differs for packaged code is the ``__import__`` among its builtins, which turns the name in an
 ``import`` statement into a packaged one, an extern or an error; ``importlib`` and ``builtins`` are
-given to it with the same rule.
+given to it with the same rule (`facades`).
 
 **Guarantees:**
 
@@ -31,18 +31,20 @@ import importlib.util
 import linecache
 import sys
 from dataclasses import dataclass
-from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sesha.package import listing
 from sesha.package.errors import HermeticError
+from sesha.package.facades import Facades
+from sesha.package.files import Files
 from sesha.package.mangling import demangle, is_mangled, mangle, prefix_of
 from sesha.package.sources import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from types import CodeType, FrameType, ModuleType
 
-__all__ = ["Facades", "ModuleEntry", "Namespace", "PackageLoader", "close", "register"]
+__all__ = ["ModuleEntry", "Namespace", "PackageLoader", "close", "register"]
 
 # Under these names packaged code imports the importer that loads it.
 IMPORTER_NAMES = frozenset({"torch_package_importer", "sesha_package_importer"})
@@ -100,7 +102,12 @@ class PackageLoader(importlib.abc.Loader):
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
         self.facades = Facades(self)
-        self.builtins: dict[str, Any] = {**builtins.__dict__, "__import__": self.import_statement}
+        self._files = Files(namespace)
+        self.builtins: dict[str, Any] = {
+            **builtins.__dict__,
+            "__import__": self.import_statement,
+            "open": self._files.open,
+        }
 
     # What importlib calls.
 
@@ -186,6 +193,10 @@ class PackageLoader(importlib.abc.Loader):
         if name and not self._entry(name).is_package:
             return None
         return self.namespace.resource_reader(name)
+
+    def get_data(self, path: str) -> bytes:
+        """A file beside a module's ``__file__``; FileNotFoundError if it is not in the package."""
+        return self._files.get_data(path)
 
     def _entry(self, name: str) -> ModuleEntry:
         entry = self.namespace.table.get(name)
@@ -341,58 +352,6 @@ def _called_from_c(
         and variables is caller.f_globals
         and "__import__" not in caller.f_code.co_names
     )
-
-
-class Facades:
-    """Modules of the standard library that import by name, as packaged code gets them.
-
-    Each stands before the real module, which is not changed: other code in the process goes on to
-    see that one.
-    """
-
-    def __init__(self, loader: PackageLoader) -> None:
-        util = _Facade(importlib.util, {"find_spec": loader.find_for})
-        self._by_name = {
-            "importlib": _Facade(
-                importlib,
-                {
-                    "import_module": _import_module(loader),
-                    "__import__": loader.import_statement,
-                    "util": util,
-                },
-            ),
-            "importlib.util": util,
-            "builtins": _Facade(builtins, {"__import__": loader.import_statement}),
-        }
-
-    def of(self, module: Any) -> Any:
-        """The facade of a module, or the module itself if it needs none."""
-        facade = self._by_name.get(getattr(module, "__name__", ""))
-        return facade if facade is not None and facade.real is module else module
-
-
-class _Facade(ModuleType):
-    def __init__(self, real: ModuleType, instead: Mapping[str, Any]) -> None:
-        super().__init__(real.__name__, real.__doc__)
-        self.__dict__.update(instead, real=real)
-        self.__spec__ = real.__spec__
-        self.__loader__ = real.__loader__
-        if hasattr(real, "__path__"):
-            self.__path__ = real.__path__
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["real"], name)
-
-    def __dir__(self) -> list[str]:
-        return dir(self.__dict__["real"])
-
-
-def _import_module(loader: PackageLoader) -> Callable[..., Any]:
-    def import_module(name: str, package: str | None = None) -> Any:
-        """`importlib.import_module`, within the package and its externs."""
-        return loader.import_for(name, package, sys._getframe(1))  # noqa: SLF001 - the importing line
-
-    return import_module
 
 
 class _PackageFinder:

@@ -6,9 +6,11 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sesha.package import distributions, selftest
+from sesha.package import datafiles, distributions, selftest
 from sesha.package.actions import Action
+from sesha.package.errors import SelfTestError
 from sesha.package.exporter import PackageExporter, default_name
+from sesha.package.files import path_below
 from sesha.package.importers import sys_importer
 from sesha.package.progress import watched
 from sesha.package.tracing import SeenImport, observe
@@ -43,6 +45,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
     intern: GlobPattern = (),
     extern: GlobPattern = (),
     mock: GlobPattern = (),
+    data: GlobPattern = (),
     self_test: bool = True,
     timeout: float | None = 600,
 ) -> Manifest:
@@ -67,6 +70,9 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
         intern: Globs of modules that are to go in.
         extern: Globs of modules that are to stay outside.
         mock: Globs of modules that stand-ins are to take the place of.
+        data: Globs of files beside the packaged modules that are to go in, as paths in the package:
+            ``"shop/lists/*.txt"``. Code finds them with `importlib.resources`,
+            `pkgutil.get_data`, and ``open`` beside its ``__file__``.
         self_test: Whether the package is tried before it appears.
         timeout: Seconds that the trial may take; None for no limit.
 
@@ -75,6 +81,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
 
     Raises:
         PackagingError: Code can't be packaged; names all of it, why, and what to add.
+        EmptyMatchError: A glob of data matches no file.
         PickleError: The object can't be pickled.
         SelfTestError: The package gives other outputs than the object, or does not run.
         OSError: It can't be written.
@@ -93,6 +100,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
             exporter.intern(intern)
             exporter.extern(extern)
             exporter.mock(mock)
+            exporter.include_data(data)
             for distribution in vendor:
                 exporter.vendor(distribution)
             exporter.save_pickle(OBJECTS, f"{ENTRY_POINT}.pkl", obj)
@@ -104,8 +112,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
                 _save_example(exporter, obj, example, tolerance)
             manifest = exporter.close()
         if has_example and self_test:
-            hidden = _own_modules(exporter)
-            selftest.run_alone(staged, hidden=hidden, timeout=timeout)
+            _try(exporter, manifest, staged, timeout)
         staged.replace(target)
     finally:
         staged.unlink(missing_ok=True)
@@ -124,6 +131,45 @@ def _save_example(
         ENTRY_POINT, OBJECTS, "self_test_inputs.pkl", "self_test_outputs.pkl", tolerance
     )
     _add_seen(exporter, seen)
+
+
+def _try(
+    exporter: PackageExporter, manifest: Manifest, staged: Path, timeout: float | None
+) -> None:
+    try:
+        selftest.run_alone(staged, hidden=_own_modules(exporter), timeout=timeout)
+    except SelfTestError as error:
+        advice = error.missing and _advice(error.missing, exporter, manifest, staged)
+        if not advice:
+            raise
+        raise SelfTestError(f"{error}\n{advice}") from None
+
+
+def _advice(
+    missing: str, exporter: PackageExporter, manifest: Manifest, staged: Path
+) -> str | None:
+    """What to do about a file that the trial did not find, None if that is not known."""
+    member = path_below(str(staged.absolute()), missing)
+    if member is None:
+        if Path(missing).is_absolute() or not Path(missing).is_file():
+            return None
+        return (
+            f"{missing} was looked for in the working directory, which is another one where the "
+            f"package runs: keep it beside your code, open it beside __file__, and add "
+            f"data=[{missing!r}] (sesha pack --data {missing})"
+        )
+    if any(each.name == member for each in manifest.members):
+        return (
+            f"{member} is in the package, where the system finds no file at a path. Read it with "
+            "open(path), or with importlib.resources.files(__package__), whose as_file makes a "
+            "real file of it for what takes only a path"
+        )
+    if datafiles.beside(exporter.located_modules(), member) is None:
+        return None
+    return (
+        f"{member} lies beside your code and is not in the package; to go on, add: "
+        f"data=[{member!r}] (sesha pack --data {member})"
+    )
 
 
 def _add_seen(exporter: PackageExporter, seen: Iterable[SeenImport]) -> None:

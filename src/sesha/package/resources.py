@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from importlib.resources.abc import Traversable, TraversableResources
 from typing import TYPE_CHECKING, Any
@@ -69,10 +70,18 @@ class Resource(Traversable):
         return self.joinpath(child)
 
     def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        """A file object in memory; FileNotFoundError, IsADirectoryError as files have them."""
+        """A file object in memory.
+
+        Raises:
+            FileNotFoundError: The package has no such file; `filename` tells where it was sought.
+            IsADirectoryError: It is a folder.
+            ValueError: The mode is not one for reading.
+        """
         if not self.is_file():
-            error = IsADirectoryError if self.is_dir() else FileNotFoundError
-            raise error(f"{self._archive.location} has no file {self._path!r}")
+            number = errno.EISDIR if self.is_dir() else errno.ENOENT
+            text = "it is a folder" if self.is_dir() else "the package has no such file"
+            # OSError makes itself the subclass that the number stands for.
+            raise OSError(number, text, f"{self._archive.location}/{self._path}")
         if mode not in {"r", "rt", "rb"}:
             raise ValueError(f"mode is {mode!r}; a package is opened with 'r' or 'rb'")
         data = io.BytesIO(self._archive.read(self._path))

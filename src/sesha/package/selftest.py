@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from sesha.package.errors import SelfTestError
 from sesha.package.importer import PackageImporter
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
@@ -128,6 +128,8 @@ def run_alone(
         "from sesha.package.selftest import child; sys.exit(child(request))"
     )
     with tempfile.TemporaryDirectory(prefix="sesha-") as folder:
+        report = Path(folder, "missing")
+        request["report"] = str(report)
         try:
             ended = subprocess.run(
                 [sys.executable, "-I", "-X", "faulthandler", "-c", code],
@@ -142,11 +144,14 @@ def run_alone(
             raise SelfTestError(
                 f"the self-test of {path} did not end within {timeout:g} s"
             ) from None
+        missing = os.fsdecode(report.read_bytes()) if report.exists() else None
     if ended.returncode != 0:
-        raise SelfTestError(
+        failed = SelfTestError(
             f"the self-test of {path} failed in a fresh interpreter that can't see the source tree:"
             f"\n{ended.stderr.strip() or f'it ended with code {ended.returncode}'}"
         )
+        failed.missing = missing
+        raise failed
 
 
 def child(request: dict[str, Any]) -> int:
@@ -160,8 +165,25 @@ def child(request: dict[str, Any]) -> int:
             sys.stderr.write(f"{error}\n")
         else:
             traceback.print_exc()
+        missing = _missing_file(error)
+        if missing is not None:
+            Path(request["report"]).write_bytes(os.fsencode(missing))
         return 1
     return 0
+
+
+def _missing_file(error: BaseException | None) -> str | bytes | None:
+    """The path that a file was not found at, by this error or one that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        # Beside a module of a package, whose path leads into a file, it is the latter.
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and isinstance(
+            error.filename, str | bytes
+        ):
+            return error.filename
+        error = error.__cause__ or error.__context__
+    return None
 
 
 class _Hidden:
