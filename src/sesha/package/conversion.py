@@ -10,7 +10,7 @@ from sesha.package.errors import PackageError, PickleError
 from sesha.package.exporter import PackageExporter
 from sesha.package.importer import PackageImporter
 from sesha.package.importers import sys_importer
-from sesha.package.pickles import scan
+from sesha.package.opcodes import scan_opcodes
 from sesha.package.torch_archive import declared_externs
 
 if TYPE_CHECKING:
@@ -97,16 +97,21 @@ def _members(importer: PackageImporter) -> list[str]:
 def _save_resource(importer: PackageImporter, exporter: PackageExporter, member: str) -> bool:
     """Takes a member over as it is; False if it is a pickle."""
     data = importer.read_member(member)
-    if data[:1] == b"\x80" and data[-1:] == b".":
-        try:
-            scan(data)
-        except PickleError:
-            pass
-        else:
-            return False
+    if _is_pickle(data):
+        return False
     package, resource = _place(member)
     exporter.save_binary(package, resource, data)
     return True
+
+
+def _is_pickle(data: bytes) -> bool:
+    if data[:1] != b"\x80":
+        return False
+    try:
+        scan = scan_opcodes(data)
+    except PickleError:
+        return False
+    return not scan.computed and not scan.trailing
 
 
 def _save_pickle(

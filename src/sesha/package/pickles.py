@@ -32,11 +32,12 @@ import cloudpickle
 from sesha.package.errors import PickleError
 from sesha.package.importers import Importer, sys_importer
 from sesha.package.mangling import demangle, is_mangled
+from sesha.package.opcodes import ReachedGlobal, scan_opcodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["FoundGlobal", "Pickled", "TakesTensors", "dump", "scan"]
+__all__ = ["Pickled", "TakesTensors", "dump"]
 
 
 class TakesTensors(Protocol):
@@ -56,26 +57,18 @@ class PackagesItself(Protocol):
         """Keeps a ScriptModule; gives the name of its member."""
 
 
-@dataclass(frozen=True, order=True)
-class FoundGlobal:
-    """A global that a pickle refers to: it is imported, and often called, when that is loaded."""
-
-    module: str
-    name: str
-
-
 @dataclass(frozen=True)
 class Pickled:
     """A pickle and what it needs.
 
     Attributes:
         data: The pickle.
-        globals: The globals that it refers to, in the order of the pickle.
+        globals: The globals that it refers to, in the order of the pickle, each once.
         modules: Modules that are values in it, or imported by functions written by value.
     """
 
     data: bytes
-    globals: tuple[FoundGlobal, ...]
+    globals: tuple[ReachedGlobal, ...]
     modules: tuple[str, ...]
 
 
@@ -109,12 +102,12 @@ def dump(
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise PickleError(f"a {type(obj).__qualname__} can't be pickled: {error}") from error
     data = buffer.getvalue()
-    found = scan(data)
+    found = _reached(data)
     if importer is not sys_importer or any(is_mangled(each.module) for each in found):
         _check_names(found, importer)
         data = _demangled(data)
-        found = scan(data)
-    return Pickled(data, tuple(found), tuple(dict.fromkeys(map(demangle, pickler.modules))))
+        found = _reached(data)
+    return Pickled(data, found, tuple(dict.fromkeys(map(demangle, pickler.modules))))
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -243,73 +236,18 @@ def _imports_of(code: CodeType) -> Iterator[str]:
             yield from _imports_of(constant)
 
 
-def scan(data: bytes) -> list[FoundGlobal]:
-    """The globals that a pickle refers to, found in its opcodes; nothing is executed.
-
-    Raises:
-        PickleError: It is no pickle, it is cut off, or it computes the name of a global.
-    """
-    found: dict[FoundGlobal, None] = {}
-    for module, name in _globals_of(data):
-        found[FoundGlobal(module, name)] = None
-    return list(found)
-
-
-def _globals_of(data: bytes) -> Iterator[tuple[str, str]]:
-    stack = _Strings()
-    operations = pickletools.genops(data)
-    while True:
-        try:
-            opcode, argument, position = next(operations)
-        except StopIteration:
-            return
-        except Exception as error:
-            raise PickleError(f"it is no pickle, or a damaged one: {error}") from error
-        if opcode.name in {"GLOBAL", "INST"}:
-            module, _, name = str(argument).partition(" ")
-            yield module, name
-        elif opcode.name == "STACK_GLOBAL":
-            yield stack.last_two(position or 0)
-        stack.apply(opcode.name, argument)
+def _reached(data: bytes) -> tuple[ReachedGlobal, ...]:
+    scan = scan_opcodes(data)
+    if scan.computed:
+        raise PickleError(
+            f"at byte {scan.computed[0]} the pickle computes the name of a global; no pickler "
+            "writes that, so what it reaches can't be told"
+        )
+    # Modules that are values are told by the pickler.
+    return tuple(each for each in scan.globals if each.name)
 
 
-class _Strings:
-    """The strings among the last two things that a pickle pushed, and those in its memo.
-
-    That is enough for what picklers write. A name that arrives by another way is refused, not
-    guessed.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[str | None, str | None] = (None, None)
-        self._memo: dict[int, str | None] = {}
-
-    def last_two(self, position: int) -> tuple[str, str]:
-        """Module and name that a STACK_GLOBAL at some byte takes."""
-        module, name = self._last
-        if module is None or name is None:
-            raise PickleError(
-                f"at byte {position} the pickle computes the name of a global; no pickler writes "
-                "that, so what it reaches can't be told"
-            )
-        return module, name
-
-    def apply(self, opcode: str, argument: Any) -> None:
-        """Follows one operation."""
-        if opcode in {"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"}:
-            self._memo[len(self._memo) if argument is None else argument] = self._last[1]
-        elif opcode in {"GET", "BINGET", "LONG_BINGET"}:
-            self._push(self._memo.get(argument))
-        elif "UNICODE" in opcode or "STRING" in opcode:
-            self._push(argument if isinstance(argument, str) else None)
-        elif opcode not in {"FRAME", "PROTO"}:
-            self._push(None)
-
-    def _push(self, value: str | None) -> None:
-        self._last = (self._last[1], value)
-
-
-def _check_names(found: list[FoundGlobal], importer: Importer) -> None:
+def _check_names(found: Iterable[ReachedGlobal], importer: Importer) -> None:
     for each in found:
         if is_mangled(each.module):
             obj = _resolve(sys_importer.import_module, each)
@@ -320,7 +258,7 @@ def _check_names(found: list[FoundGlobal], importer: Importer) -> None:
                 importer.get_name(obj, each.name)
 
 
-def _resolve(import_module: Callable[[str], Any], each: FoundGlobal) -> Any:
+def _resolve(import_module: Callable[[str], Any], each: ReachedGlobal) -> Any:
     found = import_module(each.module)
     for part in each.name.split("."):
         found = getattr(found, part)
