@@ -68,6 +68,15 @@ def test_a_python_range_excludes_its_end(version: tuple[int, ...], within: bool)
     assert str(PythonRange("3.11", "3.14")) == ">=3.11,<3.14"
 
 
+def test_two_python_ranges_meet() -> None:
+    """Of two ranges the later minimum holds and the earlier end, compared as numbers."""
+    wide, narrow = PythonRange("3.9", ""), PythonRange("3.11", "3.12")
+    assert wide.both(narrow) == narrow.both(wide) == narrow
+    assert PythonRange("3.9", "3.13").both(PythonRange("3.10", "3.12")) == PythonRange(
+        "3.10", "3.12"
+    )
+
+
 # The way to a value of the document, what is put there, and the place that the error names.
 CHANGES: list[tuple[list[Any], Any, str]] = [
     (["format"], "zip", "$.format"),

@@ -37,6 +37,7 @@ class Verdict(enum.StrEnum):
         return self in {Verdict.OUTSIDE, Verdict.DANGEROUS}
 
 
+_PATHS = frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath"})
 # Sources: the reduce functions of the standard library's types, and what copyreg writes.
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "_codecs": frozenset({"encode"}),
@@ -59,7 +60,9 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
     "itertools": frozenset({"chain", "count", "cycle", "product", "repeat"}),
     "math": frozenset({"ceil", "cos", "exp", "floor", "log", "pow", "sin", "sqrt", "tanh"}),
     "operator": frozenset({"add", "itemgetter", "mul", "sub", "truediv"}),
-    "pathlib": frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath"}),
+    "pathlib": _PATHS,
+    # Where Python 3.13 has them.
+    "pathlib._local": _PATHS,
     "random": frozenset({"Random"}),
     "re": frozenset({"_compile"}),
     "types": frozenset({"MappingProxyType", "SimpleNamespace"}),

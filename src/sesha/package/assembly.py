@@ -56,18 +56,29 @@ def externs(collector: Collector) -> tuple[Extern, ...]:
     )
 
 
-def python_range(graph: DependencyGraph[Node]) -> PythonRange:
-    """The Pythons that the package runs on: only this one, if functions went in by value.
+# Private modules of the standard library that pickles name, and the Pythons that have them.
+_KNOWN = {"pathlib._local": PythonRange("3.13", "3.14")}
 
-    Those are byte code, which each version of Python has its own of.
+
+def python_range(graph: DependencyGraph[Node]) -> PythonRange:
+    """The Pythons that the package's pickles can be loaded by.
+
+    Only this one, if functions went in by value: those are byte code, which each version of Python
+    has its own of. So too for a class that the standard library keeps in a private submodule, which
+    it moves as it likes; a pickle names where its class was.
     """
-    by_value = any(
-        "cloudpickle.cloudpickle" in graph.get_deps(name)
-        for name, node in graph.nodes.items()
-        if node.is_pickle
-    )
-    if not by_value:
-        return PythonRange()
+    pickles = [name for name, node in graph.nodes.items() if node.is_pickle]
+    reached = {module for name in pickles for module in graph.get_deps(name)}
+    result = PythonRange()
+    for module in reached:
+        if module == "cloudpickle.cloudpickle":
+            result = result.both(_this_python())
+        elif distributions.is_standard_library(module) and "._" in module:
+            result = result.both(_KNOWN.get(module) or _this_python())
+    return result
+
+
+def _this_python() -> PythonRange:
     major, minor = sys.version_info[:2]
     return PythonRange(f"{major}.{minor}", f"{major}.{minor + 1}")
 

@@ -109,6 +109,14 @@ class PythonRange:
             not self.below or version < _numbers(self.below)
         )
 
+    def both(self, other: "PythonRange") -> "PythonRange":
+        """The versions that are in this range and in another one."""
+        bounds = [each.below for each in (self, other) if each.below]
+        return PythonRange(
+            max(self.minimum, other.minimum, key=_numbers),
+            min(bounds, key=_numbers) if bounds else "",
+        )
+
     def __str__(self) -> str:
         return f">={self.minimum}" + (f",<{self.below}" if self.below else "")
 
