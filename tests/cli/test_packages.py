@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sesha.cli import main
+from sesha.package.container import Container
 from tests.package import building
 
 MODULE = """
@@ -198,6 +199,25 @@ def test_verify_finds_an_altered_member(package: Path, capsys: pytest.CaptureFix
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "shop/alone.py" in err
     assert run(capsys, "verify", package, "--self-test")[0] == 1
+
+
+def test_verify_opens_the_package_once(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the self-test runs is the file that was checked, whatever replaced it meanwhile."""
+    package, other = tree / "root.sesha", tree / "other"
+    options = ["--example-inputs", "rooting:inputs"]
+    assert run(capsys, "pack", "rooting:make", "-o", package, *options)[0] == 0
+    other.write_bytes(b"nothing")
+    check = Container.verify
+
+    def check_and_replace(self: Container, **kwargs: Any) -> None:
+        check(self, **kwargs)
+        other.replace(package)
+
+    monkeypatch.setattr(Container, "verify", check_and_replace)
+    assert run(capsys, "verify", package, "--self-test")[0] == 0
+    assert package.read_bytes() == b"nothing"
 
 
 def test_self_test_must_be_there(package: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,14 @@
 """`sesha verify`: whether a package is what its manifest, its signer and its self-test say."""
 
 import argparse
+import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from sesha.cli import output
-from sesha.package.container import Container
+from sesha.package.container import Container, Source, open_file
 from sesha.package.errors import PackageError, SelfTestError
 from sesha.package.progress import watched
 
@@ -55,7 +57,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace, checks: dict[str, str]) -> None:
-    with Container.open(options.package) as container:
+    if Path(options.package).is_dir():
+        _check_all(options, options.package, None, checks)
+        return
+    # Once: what is run is what was checked, whatever the path leads to by then.
+    with open_file(options.package) as file:
+        _check_all(options, file, file, checks)
+
+
+def _check_all(
+    options: argparse.Namespace, source: Source, file: io.FileIO | None, checks: dict[str, str]
+) -> None:
+    with Container.open(source) as container:
         total = sum(container.sizes.values())
         with watched(f"verifying {options.package}", total) as progress:
             if options.key:
@@ -68,13 +81,14 @@ def _check(options: argparse.Namespace, checks: dict[str, str]) -> None:
         count = len(container.manifest.members)
         checks["digests"] = f"{count} members, {output.size(total)}"
         has_test = container.manifest.self_test is not None
-    if options.self_test:
-        if not has_test:
-            raise SelfTestError(
-                f"{options.package} has no self-test; pack it with example inputs to give it one"
-            )
-        from sesha.package import selftest  # noqa: PLC0415 - it runs the package's code
+    if not options.self_test:
+        return
+    if not has_test:
+        raise SelfTestError(
+            f"{options.package} has no self-test; pack it with example inputs to give it one"
+        )
+    from sesha.package import selftest  # noqa: PLC0415 - it runs the package's code
 
-        # The digests were compared just now, and its code is compared again as it is read.
-        selftest.run_alone(options.package)
-        checks["self-test"] = "its output is the packaged one"
+    # The digests were compared just now, and its code is compared again as it is read.
+    selftest.run_alone(options.package, file=file)
+    checks["self-test"] = "its output is the packaged one"

@@ -17,15 +17,17 @@
 
 import errno
 import hashlib
+import io
 import mmap
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType, TracebackType
-from typing import BinaryIO, Protocol, Self
+from types import MappingProxyType
+from typing import BinaryIO, Protocol
 
 from sesha.package import directory, names
+from sesha.package.closing import Closing
 from sesha.package.errors import (
     DigestError,
     FormatError,
@@ -54,7 +56,20 @@ class _Files(Protocol):
         """The open file that has the member, and where in it; MemberMissingError if none."""
 
 
-class Container:
+def open_file(path: str | os.PathLike[str]) -> io.FileIO:
+    """Opens a package's file once, for all who are to read that very file (`Container.open`).
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    # A FIFO must not make us wait; the container refuses what is no regular file.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = io.FileIO(descriptor)
+    file.name = os.fspath(path)
+    return file
+
+
+class Container(Closing):
     """The members of a package. Made by `open`; a context manager.
 
     Attributes:
@@ -98,8 +113,8 @@ class Container:
             path = os.fspath(source)
             if os.path.isdir(path):  # noqa: PTH112 - `source` may be any os.PathLike
                 return cls(_Folder(path), path)
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not make us wait
-            return cls(_Archive(_Descriptor(os.open(path, flags))), path)
+            with open_file(path) as file:
+                return cls(_Archive(_of_file(file)), path)
         return cls(_Archive(_of_file(source)), str(getattr(source, "name", "<file>")))
 
     @property
@@ -225,17 +240,6 @@ class Container:
     def close(self) -> None:
         """Lets go of the file; `map` and `read` raise ValueError from here on."""
         self._files = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Container {self.origin} of {len(self._digests)} members>"

@@ -6,11 +6,12 @@ import inspect
 import os
 import sys
 import sysconfig
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from sesha.package import distributions, hermetic, mangling
 from sesha.package.archives import Archive, Source, open_archive
+from sesha.package.closing import Closing
 from sesha.package.errors import (
     EnvironmentMismatchError,
     HermeticError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PackageImporter", "is_from_package"]
 
 
-class PackageImporter(Importer):
+class PackageImporter(Importer, Closing):
     """An opened package: imports its modules, loads its objects.
 
     Packaged code sees the package's own modules, the declared externs and the standard library,
@@ -217,17 +218,6 @@ class PackageImporter(Importer):
         """
         hermetic.close(self._loader)
         self._archive.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<PackageImporter {self.prefix} of {self.filename}>"

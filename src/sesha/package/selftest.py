@@ -7,6 +7,7 @@ the package was written from.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import random
@@ -104,12 +105,18 @@ def run(importer: PackageImporter) -> bool:
 
 
 def run_alone(
-    path: str | os.PathLike[str], *, hidden: Iterable[str] = (), timeout: float | None = None
+    path: str | os.PathLike[str],
+    *,
+    file: io.FileIO | None = None,
+    hidden: Iterable[str] = (),
+    timeout: float | None = None,
 ) -> None:
-    """Runs a package's self-test in a fresh interpreter.
+    """Runs a package's self-test in a fresh interpreter, on as many threads as torch has here.
 
     Args:
         path: The package.
+        file: The package, open already: the interpreter reads that very file, whatever its path
+            leads to by then.
         hidden: Top-level modules that the interpreter must not be able to import, other than from
             the package: the source tree that it was written from.
         timeout: Seconds after which it is given up.
@@ -122,6 +129,7 @@ def run_alone(
         "package": str(Path(path).absolute()),
         "hidden": names,
         "path": _visible_path(names),
+        "descriptor": None if file is None else file.fileno(),
     }
     code = (
         "import json, sys; request = json.load(sys.stdin); sys.path[:] = request['path']; "
@@ -137,6 +145,8 @@ def run_alone(
                 capture_output=True,
                 text=True,
                 cwd=folder,
+                env=_environment(),
+                pass_fds=() if file is None else (file.fileno(),),
                 timeout=timeout,
                 check=False,
             )
@@ -158,7 +168,7 @@ def child(request: dict[str, Any]) -> int:
     """What the fresh interpreter does; gives its exit code, and tells why on stderr."""
     sys.meta_path.insert(0, _Hidden(frozenset(request["hidden"])))
     try:
-        with PackageImporter(request["package"]) as importer:
+        with PackageImporter(_source(request)) as importer:
             run(importer)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
         if isinstance(error, SelfTestError):
@@ -170,6 +180,14 @@ def child(request: dict[str, Any]) -> int:
             Path(request["report"]).write_bytes(os.fsencode(missing))
         return 1
     return 0
+
+
+def _source(request: dict[str, Any]) -> str | io.FileIO:
+    if request["descriptor"] is None:
+        return str(request["package"])
+    file = io.FileIO(request["descriptor"])
+    file.name = request["package"]
+    return file
 
 
 def _missing_file(error: BaseException | None) -> str | bytes | None:
@@ -200,6 +218,13 @@ class _Hidden:
                 f"No module named {fullname!r}: it is part of the source tree, which is hidden",
                 name=fullname,
             )
+
+
+def _environment() -> dict[str, str]:
+    # Sums are rounded in another way on another number of threads.
+    torch = sys.modules.get("torch")
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())} if torch else {}
+    return {**os.environ, **threads}
 
 
 def _visible_path(hidden: list[str]) -> list[str]:

@@ -19,13 +19,13 @@ import errno
 import os
 import secrets
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from sesha.package.closing import Closing
 
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 
 
-class StagedFile:
+class StagedFile(Closing):
     """The file that will be `path`: write to `file`, then `commit`.
 
     Raises:
@@ -106,14 +106,3 @@ class StagedFile:
                 pass
             finally:
                 os.close(self._folder)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -15,10 +15,10 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import BinaryIO, Self, TypeGuard, cast
+from typing import BinaryIO, TypeGuard, cast
 
 from sesha.package import directory, names
+from sesha.package.closing import Closing
 from sesha.package.errors import MemberNameError, PackageError
 from sesha.package.manifest import Manifest, MemberDigest
 from sesha.package.staging import StagedFile
@@ -33,7 +33,7 @@ Chunk = bytes | bytearray | memoryview
 Data = Chunk | Iterable[bytes] | Iterable[Chunk] | BinaryIO
 
 
-class ContainerWriter:
+class ContainerWriter(Closing):
     """A package being written to `path`: `add` its members, then `finish` with its manifest.
 
     A context manager; left without `finish`, it leaves the target as it was. One thread uses it at
@@ -132,17 +132,6 @@ class ContainerWriter:
         self._file.discard()
         self._zip.close()
         self._staged.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _write(self, name: str, data: Data, align: int) -> MemberDigest:
         if self._state != "open":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import weakref
 from pathlib import Path
@@ -12,6 +11,7 @@ from sesha.runtime.packages import PackageFile, digest
 from sesha.runtime.replica import ReplicaMethod, ReplicatedObject, new_number
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Iterable
 
     from sesha.package.container import Container
@@ -159,7 +159,7 @@ def load(
     trusted_keys: Iterable[Any] | None,
 ) -> Model:
     """Open and check a package, and tell all interpreters of it; see `Pool.load`."""
-    from sesha.package.container import Container
+    from sesha.package.container import Container, open_file
     from sesha.package.importer import PackageImporter
 
     name = os.fspath(path)
@@ -170,7 +170,7 @@ def load(
             "trusted_keys needs the package as one file (sesha pack FOLDER -o FILE)"
         )
     # One descriptor for all that is checked here, and for the interpreters.
-    source: str | io.FileIO = name if folder else _open(name)
+    source: str | io.FileIO = name if folder else open_file(name)
     close: Callable[[], object] = (lambda: None) if isinstance(source, str) else source.close
     try:
         with Container.open(source) as container:
@@ -190,14 +190,6 @@ def load(
             model.unload()
             raise
     return model
-
-
-def _open(name: str) -> io.FileIO:
-    # A FIFO must not make us wait; the container refuses what is no regular file.
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    file = io.FileIO(descriptor)
-    file.name = name
-    return file
 
 
 def _check(container: Container, *, verify: bool, trusted_keys: Iterable[Any] | None) -> None:
