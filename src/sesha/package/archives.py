@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from sesha.package.container import Container
 from sesha.package.distributions import Distribution
 from sesha.package.errors import FormatError
-from sesha.package.hermetic import ModuleEntry
+from sesha.package.namespace import ModuleEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

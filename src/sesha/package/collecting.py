@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from sesha.package import distributions, mocks
 from sesha.package.actions import Action, EmptyMatchError, Node, PackagingErrorReason
 from sesha.package.graph import DependencyGraph
-from sesha.package.hermetic import IMPORTER_NAMES
 from sesha.package.importers import Importer, Located
 from sesha.package.mangling import demangle
+from sesha.package.namespace import IMPORTER_NAMES
 from sesha.package.sources import FoundImport, Reach, find_imports
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import re
 import shutil
@@ -13,19 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import sesha.package.pickles as pickling
-from sesha.package import assembly, datafiles, mangling
+from sesha.package import assembly, mangling
 from sesha.package.actions import Action, Node, PackagingError, PackagingErrorReason, broken
-from sesha.package.collecting import Collector, Pattern
+from sesha.package.collecting import Collector
+from sesha.package.contents import Contents, member_of
 from sesha.package.errors import PackageError, PickleError
 from sesha.package.importers import Importer, OrderedImporter, sys_importer
-from sesha.package.manifest import (
-    EntryPoint,
-    Manifest,
-    Module,
-    Resource,
-    SelfTest,
-)
-from sesha.package.patterns import GlobGroup, GlobPattern
+from sesha.package.manifest import Manifest, Module, SelfTest
+from sesha.package.queries import DependencyQueries
+from sesha.package.rules import ModuleRules
 from sesha.package.tensor_writer import TensorWriter
 from sesha.package.writer import ContainerWriter
 
@@ -34,26 +29,12 @@ if TYPE_CHECKING:
 
     from sesha.package.graph import DependencyGraph
     from sesha.package.importers import Located
+    from sesha.package.patterns import GlobPattern
 
-__all__ = ["ActionHook", "HookHandle", "PackageExporter", "default_name"]
-
-ActionHook = Callable[["PackageExporter", str], None]
-
-
-class HookHandle:
-    """A registered hook; `remove` takes it out."""
-
-    def __init__(self, hooks: dict[int, ActionHook], hook: ActionHook) -> None:
-        self._hooks = hooks
-        self._key = max(hooks, default=0) + 1
-        hooks[self._key] = hook
-
-    def remove(self) -> None:
-        """Takes the hook out; does nothing the second time."""
-        self._hooks.pop(self._key, None)
+__all__ = ["PackageExporter", "default_name"]
 
 
-class PackageExporter:
+class PackageExporter(ModuleRules, DependencyQueries):
     """Writes a package of modules, pickled objects and resources. Used by one thread.
 
     A context manager: left without an exception it writes the package, left with one it leaves the
@@ -99,6 +80,7 @@ class PackageExporter:
             self.importer = OrderedImporter(*importer)
         else:
             raise TypeError(f"importer is {importer!r}; it is an Importer or a sequence of them")
+        super().__init__(Collector(self.importer, strict=strict))
         self.name = name or default_name(f)
         self.version = version
         self._buffer: BinaryIO | None = None
@@ -112,19 +94,9 @@ class PackageExporter:
         self._writer = ContainerWriter(path, progress=progress)
         self._path = path
         self._tensors = TensorWriter(self._writer)
-        self._collector = Collector(self.importer, strict=strict)
-        self._hooks: dict[Action, dict[int, ActionHook]] = {
-            Action.EXTERN: {},
-            Action.MOCK: {},
-            Action.INTERN: {},
-        }
-        self._resources: dict[str, str] = {}
-        self._data: list[str] = []
-        self._entry_points: dict[str, EntryPoint] = {}
-        self._self_test: SelfTest | None = None
+        self._contents = Contents(self._writer)
         self._unique_id = 0
         self._reduced: dict[int, tuple[Any, tuple[Any, ...]]] = {}
-        self._script_modules: dict[int, tuple[Any, str]] = {}
         self._closed = False
 
     # What goes in.
@@ -155,7 +127,7 @@ class PackageExporter:
         """
         if pickle_protocol not in {3, 4, 5}:
             raise ValueError(f"pickle_protocol is {pickle_protocol}; it is 3, 4 or 5")
-        member = self._member(package, resource)
+        member = member_of(package, resource)
         node = f"<{package}.{resource}>"
         try:
             with self._tensors.group(f"{member}.safetensors") as tensors:
@@ -171,7 +143,7 @@ class PackageExporter:
         self._collector.add_pickle(node)
         if dependencies:
             self._add_needs(node, pickled)
-        self._add(member, pickled.data, "pickle")
+        self._contents.add(member, pickled.data, "pickle")
 
     def save_module(
         self,
@@ -237,11 +209,11 @@ class PackageExporter:
 
     def save_text(self, package: str, resource: str, text: str) -> None:
         """Saves a text resource, as UTF-8."""
-        self._add(self._member(package, resource), text.encode(), "text")
+        self._contents.add(member_of(package, resource), text.encode(), "text")
 
     def save_binary(self, package: str, resource: str, binary: bytes) -> None:
         """Saves a resource of bytes."""
-        self._add(self._member(package, resource), binary, "binary")
+        self._contents.add(member_of(package, resource), binary, "binary")
 
     def include_data(self, globs: GlobPattern) -> None:
         """Has files beside the modules that go in be saved as resources, in `close`.
@@ -253,7 +225,7 @@ class PackageExporter:
             globs: Globs over paths as they are in the package, such as ``"shop/lists/*.txt"``;
                 see `datafiles.find`.
         """
-        self._data += [globs] if isinstance(globs, str) else globs
+        self._contents.data += [globs] if isinstance(globs, str) else globs
 
     def add_dependency(
         self,
@@ -275,68 +247,15 @@ class PackageExporter:
 
     def add_entry_point(self, name: str, package: str, resource: str) -> None:
         """Names a saved object, so that it is found without knowing where it lies."""
-        self._entry_points[name] = EntryPoint(name, package, resource)
+        self._contents.add_entry_point(name, package, resource)
 
     def set_self_test(
         self, entry_point: str, package: str, inputs: str, outputs: str, tolerance: str = "0"
     ) -> None:
         """Names the saved example: two pickles of `package`, for an entry point."""
-        self._self_test = SelfTest(
-            entry_point, self._member(package, inputs), self._member(package, outputs), tolerance
+        self._contents.self_test = SelfTest(
+            entry_point, member_of(package, inputs), member_of(package, outputs), tolerance
         )
-
-    # What becomes of modules.
-
-    def intern(
-        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
-    ) -> None:
-        """Has the modules that globs match go in, and what they need be looked at.
-
-        Args:
-            include: Globs over module names; see `patterns.GlobGroup`.
-            exclude: Globs that take names out again.
-            allow_empty: False makes it an EmptyMatchError if nothing matches until `close`.
-        """
-        self._add_pattern(include, exclude, Action.INTERN, allow_empty=allow_empty)
-
-    def extern(
-        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
-    ) -> None:
-        """Has the modules that globs match be imported where the package is loaded; as `intern`."""
-        self._add_pattern(include, exclude, Action.EXTERN, allow_empty=allow_empty)
-
-    def mock(
-        self, include: GlobPattern, *, exclude: GlobPattern = (), allow_empty: bool = True
-    ) -> None:
-        """Has stand-ins take the place of the modules that globs match; as `intern`.
-
-        Anything can be imported from a stand-in; using it raises NotImplementedError.
-        """
-        self._add_pattern(include, exclude, Action.MOCK, allow_empty=allow_empty)
-
-    def deny(self, include: GlobPattern, *, exclude: GlobPattern = ()) -> None:
-        """Makes needing the modules that globs match an error; as `intern`."""
-        self._add_pattern(include, exclude, Action.DENY, allow_empty=True)
-
-    def vendor(self, distribution: str) -> None:
-        """Has an installed distribution's modules go in as the user's own do.
-
-        Raises:
-            ValueError: It isn't installed.
-        """
-        self._collector.vendor(distribution)
-
-    def register_intern_hook(self, hook: ActionHook) -> HookHandle:
-        """Has ``hook(exporter, module_name)`` called for each interned module, in `close`."""
-        return HookHandle(self._hooks[Action.INTERN], hook)
-
-    def register_extern_hook(self, hook: ActionHook) -> HookHandle:
-        """Has ``hook(exporter, module_name)`` called for each extern module, in `close`."""
-        return HookHandle(self._hooks[Action.EXTERN], hook)
-
-    def register_mock_hook(self, hook: ActionHook) -> HookHandle:
-        """Has ``hook(exporter, module_name)`` called for each mocked module, in `close`."""
-        return HookHandle(self._hooks[Action.MOCK], hook)
 
     # What is known.
 
@@ -345,42 +264,10 @@ class PackageExporter:
         """What needs what, so far."""
         return self._collector.graph
 
-    def dependency_graph_string(self) -> str:
-        """The dependency graph as DOT."""
-        return self.dependency_graph.to_dot()
-
-    def interned_modules(self) -> list[str]:
-        """The modules that go in, so far."""
-        return self._with_action(Action.INTERN)
-
     def located_modules(self) -> list[Located]:
         """Where the modules that go in come from, as far as the importer knows."""
         found = (self.importer.locate(name) for name in self.interned_modules())
         return [located for located in found if located is not None]
-
-    def externed_modules(self) -> list[str]:
-        """The modules that stay outside, so far."""
-        return self._with_action(Action.EXTERN)
-
-    def mocked_modules(self) -> list[str]:
-        """The modules that stand-ins take the place of, so far."""
-        return self._with_action(Action.MOCK)
-
-    def denied_modules(self) -> list[str]:
-        """The modules that are needed, but denied, so far."""
-        return sorted(
-            name
-            for name, node in self.dependency_graph.nodes.items()
-            if node.error is PackagingErrorReason.DENIED
-        )
-
-    def get_rdeps(self, module_name: str) -> list[str]:
-        """What depends on a module directly."""
-        return self.dependency_graph.get_rdeps(module_name)
-
-    def all_paths(self, src: str, dst: str) -> str:
-        """All chains from one module to another, as DOT."""
-        return self.dependency_graph.all_paths(src, dst)
 
     def get_unique_id(self) -> str:
         """A number, as text, that is given out once for this package."""
@@ -414,9 +301,9 @@ class PackageExporter:
             raise PackageError("this package is closed already")
         try:
             self.check()
-            self._call_hooks()
+            self._hooks.call(self)
             self.check()
-            self._save_data()
+            self._contents.add_data(self.located_modules())
             modules = assembly.write_modules(self.dependency_graph, self._writer)
             manifest = self._writer.finish(self._manifest(modules))
             if self._buffer is not None:
@@ -458,15 +345,7 @@ class PackageExporter:
 
     def save_script_module(self, module: Any) -> str:
         """Keeps a `torch.jit.ScriptModule` as a member; gives the member's name."""
-        import torch
-
-        if id(module) not in self._script_modules:
-            member = f".data/script_modules/{len(self._script_modules)}.pt"
-            data = io.BytesIO()
-            torch.jit.save(module, data)
-            self._add(member, data.getvalue(), "binary")
-            self._script_modules[id(module)] = (module, member)
-        return self._script_modules[id(module)][1]
+        return self._contents.add_script_module(module)
 
     def _add_needs(self, node: str, pickled: pickling.Pickled) -> None:
         mocked: dict[str, list[str]] = {}
@@ -483,68 +362,17 @@ class PackageExporter:
                 f"{node} has {', '.join(fields)}",
             )
 
-    def _add_pattern(
-        self, include: GlobPattern, exclude: GlobPattern, action: Action, *, allow_empty: bool
-    ) -> None:
-        group = GlobGroup(include, exclude=exclude)
-        self._collector.patterns.append(Pattern(group, action, allow_empty))
-
-    def _with_action(self, action: Action) -> list[str]:
-        return sorted(
-            name
-            for name, node in self.dependency_graph.nodes.items()
-            if node.action is action and not node.is_pickle
-        )
-
-    def _member(self, package: str, resource: str) -> str:
-        if "/" in resource or not resource:
-            raise ValueError(f"resource {resource!r} must be a plain file name")
-        package = mangling.demangle(package)
-        return f"{package.replace('.', '/')}/{resource}" if package else resource
-
-    def _add(self, member: str, data: bytes, kind: str) -> None:
-        self._writer.add(member, data)
-        self._resources[member] = kind
-
-    def _save_data(self) -> None:
-        if not self._data:
-            return
-        for member, path in datafiles.find(self.located_modules(), self._data).items():
-            with path.open("rb") as file:
-                self._writer.add(member, file)
-            self._resources[member] = datafiles.kind_of(member)
-
-    def _call_hooks(self) -> None:
-        # A hook may add modules, which then have their hooks called too.
-        called: set[tuple[Action, str]] = set()
-        while True:
-            due = [
-                (node.action, name)
-                for name, node in self.dependency_graph.nodes.items()
-                if node.action in self._hooks
-                and not node.is_pickle
-                and (node.action, name) not in called
-            ]
-            if not due:
-                return
-            for action, name in due:
-                called.add((action, name))
-                for hook in list(self._hooks[action].values()):
-                    hook(self, name)
-
     def _manifest(self, modules: list[Module]) -> Manifest:
         return Manifest(
             name=self.name,
             version=self.version,
             python=assembly.python_range(self.dependency_graph),
-            entry_points=tuple(sorted(self._entry_points.values(), key=lambda point: point.name)),
+            entry_points=self._contents.entry_points,
             modules=tuple(modules),
             externs=assembly.externs(self._collector),
             mocks=tuple(self.mocked_modules()),
-            resources=tuple(
-                Resource(member, kind) for member, kind in sorted(self._resources.items())
-            ),
-            self_test=self._self_test,
+            resources=self._contents.resources,
+            self_test=self._contents.self_test,
             provenance=assembly.provenance(),
         )
 

@@ -14,7 +14,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sesha.package.hermetic import Namespace
+    from sesha.package.namespace import Namespace
 
 __all__ = ["Files", "path_below"]
 

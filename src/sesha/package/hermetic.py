@@ -30,70 +30,20 @@ import importlib.machinery
 import importlib.util
 import linecache
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from sesha.package import listing
 from sesha.package.errors import HermeticError
 from sesha.package.facades import Facades
 from sesha.package.files import Files
 from sesha.package.mangling import demangle, is_mangled, mangle, prefix_of
+from sesha.package.namespace import IMPORTER_NAMES, ModuleEntry, Namespace
 from sesha.package.sources import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import CodeType, FrameType, ModuleType
 
-__all__ = ["ModuleEntry", "Namespace", "PackageLoader", "close", "register"]
-
-# Under these names packaged code imports the importer that loads it.
-IMPORTER_NAMES = frozenset({"torch_package_importer", "sesha_package_importer"})
-
-
-@dataclass(frozen=True)
-class ModuleEntry:
-    """A module as a package holds it.
-
-    Attributes:
-        member: Name of the member with its source, None for a package without ``__init__``.
-        is_package: Whether it can hold submodules.
-    """
-
-    member: str | None
-    is_package: bool
-
-
-class Namespace(Protocol):
-    """What the import system needs to know of an opened package."""
-
-    @property
-    def prefix(self) -> str:
-        """First segment of its modules' names in ``sys.modules``."""
-
-    @property
-    def label(self) -> str:
-        """How errors name it."""
-
-    @property
-    def location(self) -> str:
-        """Path that ``__file__`` of its modules begins with."""
-
-    @property
-    def table(self) -> Mapping[str, ModuleEntry]:
-        """Its modules by name."""
-
-    @property
-    def importer(self) -> Any:
-        """What packaged code gets for ``import sesha_package_importer``."""
-
-    def read_source(self, member: str) -> bytes:
-        """Source of a module."""
-
-    def is_extern(self, name: str) -> bool:
-        """Whether packaged code may import a module of the outside."""
-
-    def resource_reader(self, name: str) -> Any:
-        """An `importlib.resources.abc.TraversableResources` for a package."""
+__all__ = ["PackageLoader"]
 
 
 class PackageLoader(importlib.abc.Loader):
@@ -352,46 +302,3 @@ def _called_from_c(
         and variables is caller.f_globals
         and "__import__" not in caller.f_code.co_names
     )
-
-
-class _PackageFinder:
-    """Finds the modules of all opened packages of this interpreter, by their prefix."""
-
-    def __init__(self) -> None:
-        self.loaders: dict[str, PackageLoader] = {}
-
-    def find_spec(
-        self, fullname: str, path: object = None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """See `importlib.abc.MetaPathFinder`."""
-        del path, target
-        loader = self.loaders.get(prefix_of(fullname) or "")
-        return loader.find_spec(fullname) if loader is not None else None
-
-    def invalidate_caches(self) -> None:
-        """Nothing is cached: an archive does not change while it is open."""
-
-
-_finder = _PackageFinder()
-
-
-def register(loader: PackageLoader) -> None:
-    """Makes a package's modules importable under their mangled names."""
-    _finder.loaders[loader.namespace.prefix] = loader
-    if _finder not in sys.meta_path:
-        # First: a package's path lies in a zip, which zipimport would read too, with no rules.
-        sys.meta_path.insert(0, _finder)
-    listing.add(loader)
-    importlib.import_module(loader.namespace.prefix)
-
-
-def close(loader: PackageLoader) -> None:
-    """Takes a package's modules out of the import system; objects of theirs live on."""
-    prefix = loader.namespace.prefix
-    _finder.loaders.pop(prefix, None)
-    listing.remove(loader)
-    for name in [name for name in sys.modules if prefix_of(name) == prefix]:
-        module = sys.modules.pop(name, None)
-        file = getattr(module, "__file__", None)
-        if file is not None and getattr(module, "__loader__", None) is loader:
-            linecache.cache.pop(file, None)

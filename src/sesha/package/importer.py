@@ -9,7 +9,7 @@ import sysconfig
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sesha.package import distributions, hermetic, mangling
+from sesha.package import distributions, finder, mangling
 from sesha.package.archives import Archive, Source, open_archive
 from sesha.package.closing import Closing
 from sesha.package.errors import (
@@ -18,6 +18,7 @@ from sesha.package.errors import (
     MemberMissingError,
     PackageError,
 )
+from sesha.package.hermetic import PackageLoader
 from sesha.package.importers import Importer, Located
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class PackageImporter(Importer, Closing):
         self.prefix = mangling.new_prefix()
         self.table = self._archive.modules
         self.location = _unique_location(self._archive.location, self.prefix)
-        self._loader = hermetic.PackageLoader(self)
-        hermetic.register(self._loader)
+        self._loader = PackageLoader(self)
+        finder.register(self._loader)
 
     # What torch.package has.
 
@@ -216,13 +217,13 @@ class PackageImporter(Importer, Closing):
         Objects that were loaded go on working, but can't be pickled any more, nor can they import
         more of the package.
         """
-        hermetic.close(self._loader)
+        finder.close(self._loader)
         self._archive.close()
 
     def __repr__(self) -> str:
         return f"<PackageImporter {self.prefix} of {self.filename}>"
 
-    # What the import system and the unpickler ask for (`hermetic.Namespace`).
+    # What the import system and the unpickler ask for (`namespace.Namespace`).
 
     @property
     def importer(self) -> PackageImporter:
@@ -253,7 +254,7 @@ class PackageImporter(Importer, Closing):
         return self._loader.import_for(name, None, None)
 
     def resource_reader(self, name: str) -> Any:
-        """See `hermetic.Namespace`."""
+        """See `namespace.Namespace`."""
         from sesha.package.resources import Reader
 
         return Reader(self._archive, name)

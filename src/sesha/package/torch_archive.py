@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesha.package.archives import Externs, Source, with_parents
 from sesha.package.errors import FormatError, MemberMissingError, PickleError
-from sesha.package.hermetic import ModuleEntry
+from sesha.package.namespace import ModuleEntry
 from sesha.package.placement import Placement
 from sesha.package.unpickling import Unpickler
 
