@@ -14,7 +14,8 @@ HEAD = """# The corpus of models
 
 Real models of packages on PyPI, most with random weights and small shapes. `scripts/models` packs
 each with `sesha.pack`, **without any pattern**, loads it in two interpreters at once and compares
-the outputs with those of the original. `scripts/models --table docs/models.md` writes this page.
+the outputs with those of the original, computed on one thread as they are. `scripts/models --table
+docs/models.md` writes this page.
 
 *Lines* is what had to be written besides `sesha.pack(model, path, example_inputs=...)`; one that
 vendors its distribution needs `vendor=["name"]`. *Code files* are the modules in the package:
