@@ -192,6 +192,65 @@ def test_sign_and_verify(package: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "not signed" in found["error"]
 
 
+def test_signature_is_not_passed_over(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sesha verify` without a key says that it left a signature unchecked."""
+    pytest.importorskip("cryptography")
+    assert run(capsys, "sign", package, "--key", tmp_path / "key.pem", "--new-key")[0] == 0
+    code, out, _ = run(capsys, "verify", package)
+    assert code == 0
+    assert "not checked signature" in out
+    assert "--key" in out
+
+
+def test_missing_key_is_told_with_the_option_that_makes_one(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Signing with a key that isn't there names `--new-key`."""
+    pytest.importorskip("cryptography")
+    code, _, err = run(capsys, "sign", package, "--key", tmp_path / "key.pem")
+    assert code == 1
+    assert "--new-key makes one there" in err
+
+
+def test_pack_says_whether_it_was_tried(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line of `sesha pack` tells if there is a self-test, and if it has been run."""
+    example = ["--example-inputs", "rooting:inputs"]
+    for options, told in (
+        ([], "no self-test"),
+        (example, "self-test passed"),
+        ([*example, "--no-self-test"], "not tried: sesha verify --self-test a.sesha"),
+    ):
+        code, out, _ = run(capsys, "pack", "rooting:make", "-o", "a.sesha", *options)
+        assert code == 0
+        assert out.startswith("a.sesha: a 0, 1 module, ")
+        assert out.rstrip().endswith(told)
+    del tree
+
+
+def test_line_of_the_users_own_code_is_named(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an installed library raises is told with the line of one's own code that led to it."""
+    (tree / "parsing.py").write_text("import json\n\ndef make():\n    return json.loads('{')\n")
+    code, _, err = run(capsys, "pack", "parsing:make", "-o", "a.sesha")
+    assert code == 1
+    assert err.rstrip().endswith(f"({tree}/parsing.py, line 4)")
+
+
+def test_externs_are_told_by_who_provides_them(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sesha inspect` tells externs of Python from those that code can do without."""
+    (tree / "rooting.py").write_text(f"{MODULE}\ndef late():\n    import pytest\n")
+    assert run(capsys, "pack", "rooting:make", "-o", "a.sesha")[0] == 0
+    _, out, _ = run(capsys, "inspect", "a.sesha")
+    whose = {line.split()[1]: line for line in out.splitlines() if line.startswith("│ ")}
+    assert "Python" in whose["math"]
+    assert "any, if there at all" in whose["pytest"]
+
+
 def test_verify_finds_an_altered_member(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A byte that was changed is found and its member named, in one line."""
     package.write_bytes(package.read_bytes().replace(b"LIMIT = 1", b"LIMIT = 9"))

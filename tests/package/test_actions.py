@@ -59,3 +59,19 @@ def test_error_survives_pickling() -> None:
     assert str(again) == str(error)
     assert again.debug
     assert list(broken(again.dependency_graph)) == ["bad"]
+
+
+def test_many_of_a_kind_are_told_as_one() -> None:
+    """Several problems of one kind in one package are one entry, with a glob for all of them."""
+    made: DependencyGraph[Node] = DependencyGraph()
+    for name in ("lib.a", "other", "lib.b", "lib.c", "lib.d", "lib.e"):
+        made.set_node(name, Node(error=PackagingErrorReason.IS_EXTENSION_MODULE))
+    lines = str(PackagingError(made)).splitlines()
+    assert lines[0] == "6 dependencies can't be packaged:"
+    assert [line for line in lines if line.startswith("*")] == [
+        "* lib.a is an extension module; only Python source can be interned",
+        "* other is an extension module; only Python source can be interned",
+    ]
+    assert 'add: extern("lib.**")' in lines[2]
+    assert lines[3] == "    so for 4 more: lib.b, lib.c, lib.d …"
+    assert str(PackagingError(made, debug=True)).count("\n* ") == 6

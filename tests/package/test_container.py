@@ -250,3 +250,14 @@ def test_other_files_are_told_apart(tmp_path: Path) -> None:
             Container.open(special)
     with pytest.raises(FileNotFoundError):
         Container.open(tmp_path / "none")
+
+
+def test_archive_of_torch_package_is_told_from_damage(tmp_path: Path) -> None:
+    """Who opens an archive of torch.package as a package is told how to make one of it."""
+    path = tmp_path / "old.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("old/.data/extern_modules", "torch\n")
+    with pytest.raises(NotAPackageError, match=r"sesha convert .*old\.pt NEW\.sesha"):
+        Container.open(path)
+    with path.open("rb") as file, pytest.raises(NotAPackageError, match="sesha convert"):
+        Container.open(file)

@@ -309,10 +309,52 @@ def test_missing_data_file_is_a_line_to_add(project: Project, target: Path, way:
     with pytest.raises(SelfTestError) as caught:
         pack(shop_that_reads(project, way), target, example_inputs=())
     line = str(caught.value).splitlines()[-1]
+    opened_by_path = "shop/lists/words.txt was opened by its path; read it with open(path)"
+    assert (opened_by_path in str(caught.value)) == (way == "pathlib")
     assert line.endswith(
         "add: data=['shop/lists/words.txt'] (sesha pack --data shop/lists/words.txt)"
     )
     assert left_in(target.parent) == []
+
+
+def test_report_of_the_trial_names_target_and_lines(project: Project, target: Path) -> None:
+    """What fails in the trial is told with the package's path to be, and its source lines."""
+    project(
+        {
+            "breaks.py": """
+                import sys
+
+                def f():
+                    if "sesha.package.packing" not in sys.modules:
+                        raise LookupError("no table")
+            """
+        }
+    )
+    with pytest.raises(SelfTestError) as caught:
+        pack(importlib.import_module("breaks").f, target, example_inputs=())
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"the self-test of {target} failed in a fresh interpreter")
+    assert lines[2:4] == [
+        f'  File "{target}/breaks.py", line 6, in f',
+        '    raise LookupError("no table")',
+    ]
+    assert lines[-1] == "LookupError: no table"
+
+
+def test_extern_and_mock_go_before_intern(project: Project, target: Path) -> None:
+    """What is to stay outside, or be mocked, is so though a wider glob of `intern` matches."""
+    project(
+        {
+            "own/__init__.py": "",
+            "own/main.py": "import own.out, own.mocked\n\ndef f():\n    return 1\n",
+            "own/out.py": "",
+            "own/mocked.py": "",
+        }
+    )
+    f = importlib.import_module("own.main").f
+    manifest = pack(f, target, intern="own.**", extern="own.out", mock="own.mocked")
+    assert [each.module for each in manifest.externs] == ["own.out"]
+    assert manifest.mocks == ("own.mocked",)
 
 
 def test_data_file_that_is_opened_by_path(project: Project, target: Path) -> None:
@@ -357,7 +399,8 @@ def test_missing_file_of_elsewhere_is_no_advice(project: Project, target: Path) 
     )
     with pytest.raises(SelfTestError, match="RuntimeError: no table") as caught:
         pack(importlib.import_module("gone").f, target, example_inputs=())
-    assert caught.value.missing == "/nowhere/at/all"
+    assert caught.value.missing is not None
+    assert caught.value.missing.filename == "/nowhere/at/all"
 
 
 @pytest.mark.torch

@@ -78,5 +78,21 @@ def test_open_file_is_run(project: Project, tmp_path: Path) -> None:
     with open_file(path) as file:
         path.unlink()
         selftest.run_alone(path, file=file)
-    with pytest.raises(SelfTestError, match="No such file"):
+    with pytest.raises(SelfTestError, match=r"^\[Errno 2\] No such file") as caught:
         selftest.run_alone(path)
+    assert caught.value.missing is None
+
+
+def test_other_output_of_a_fresh_interpreter_is_told_alone(
+    project: Project, tmp_path: Path
+) -> None:
+    """If only the output differs, the error has the differences and no traceback."""
+    project({"pid.py": "import os\n\ndef f():\n    return os.getpid()\n"})
+    path = tmp_path / "a.sesha"
+    pack(importlib.import_module("pid").f, path, example_inputs=(), self_test=False)
+    with pytest.raises(SelfTestError) as caught:
+        selftest.run_alone(path)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("a.sesha gives another output than when it was packed:")
+    assert lines[1].startswith("  output is ")
+    assert "Traceback" not in str(caught.value)

@@ -1,5 +1,6 @@
 import importlib
 import io
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sesha.package import HermeticError, PackageImporter  # noqa: E402
+from sesha.package import HermeticError, PackageImporter, torch_archive  # noqa: E402
 from sesha.package.errors import FormatError, MemberMissingError  # noqa: E402
 from sesha.package.torch_archive import is_archive  # noqa: E402
 from tests.package.conftest import Project  # noqa: E402
@@ -149,3 +150,11 @@ def test_only_archives_are_taken_for_archives(tmp_path: Path) -> None:
         archive.writestr("a/.data/extern_modules", "torch\n")
     with pytest.raises(FormatError):
         PackageImporter(damaged)
+
+
+def test_storage_types_are_understood_without_a_warning() -> None:
+    """The types that old pickles name are looked up, not asked: torch warns of that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch_archive._dtype_of(torch.BFloat16Storage) is torch.bfloat16
+        assert torch_archive._dtype_of(torch.UntypedStorage) is torch.uint8

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         output.console().print(
-            f"{escape(str(options.new))}: {len(manifest.modules)} modules, entry points: "
+            f"{escape(str(options.new))}: {output.count(len(manifest.modules), 'module')}, "
+            f"entry points: "
             f"{escape(', '.join(points) or 'none')}"
         )
     return 0

@@ -41,5 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json({"folder": str(folder), "members": len(manifest.members)})
     else:
-        output.console().print(f"{len(manifest.members)} members in {escape(str(folder))}")
+        output.console().print(
+            f"{output.count(len(manifest.members), 'member')} in {escape(str(folder))}"
+        )
     return 0

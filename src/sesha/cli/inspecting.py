@@ -14,6 +14,7 @@ from rich.tree import Tree
 from sesha.cli import output
 from sesha.package.allowed import Verdict
 from sesha.package.container import Container
+from sesha.package.distributions import is_standard_library
 from sesha.package.inspection import FoundGlobal, Inspection, MemberInfo, inspect_package
 from sesha.package.progress import watched
 
@@ -120,7 +121,9 @@ def _facts(found: Inspection) -> Table:
     manifest = found.manifest
     table = Table(show_header=False, box=None)
     table.add_row("[bold]package", f"{escape(manifest.name)} {escape(manifest.version)}")
-    table.add_row("size", f"{output.size(found.size)}, {len(found.members)} members")
+    table.add_row(
+        "holds", f"{output.count(len(found.members), 'member')}, {output.size(found.size)}"
+    )
     table.add_row("runs on", escape(f"Python {manifest.python}, {_platforms(found)}"))
     points = [f"{each.name} ({each.package}/{each.resource})" for each in manifest.entry_points]
     table.add_row("entry points", escape(", ".join(points) or "none"))
@@ -160,14 +163,17 @@ def _leaf(member: MemberInfo, name: str) -> str:
 def _tensors(found: Inspection, *, everything: bool) -> Table:
     total = output.size(sum(each.size for each in found.tensors))
     table = Table(title=f"{len(found.tensors)} tensors, {total}", title_justify="left")
-    for column in ("tensor", "dtype", "shape", "size"):
+    for column in ("of", "tensor", "dtype", "shape", "size"):
         table.add_column(column, overflow="fold")
     shown = found.tensors if everything else found.tensors[:_MANY_TENSORS]
     for each in shown:
         shape = "x".join(map(str, each.shape)) or "scalar"
-        table.add_row(escape(each.name), each.dtype, shape, output.size(each.size))
+        pickle = each.member.removesuffix(".safetensors")
+        table.add_row(escape(pickle), escape(each.name), each.dtype, shape, output.size(each.size))
     if len(shown) < len(found.tensors):
-        table.add_row(f"… {len(found.tensors) - len(shown)} more: --tensors lists all", "", "", "")
+        table.add_row(
+            f"… {len(found.tensors) - len(shown)} more: --tensors lists all", "", "", "", ""
+        )
     return table
 
 
@@ -178,11 +184,15 @@ def _externs(found: Inspection) -> Table:
     for each in found.manifest.externs:
         table.add_row(
             escape(each.module),
-            escape(each.distribution) or "[dim]Python[/]",
+            escape(each.distribution) or f"[dim]{_whose(each.module)}[/]",
             escape(each.version),
             each.record_sha256[:12],
         )
     return table
+
+
+def _whose(module: str) -> str:
+    return "Python" if is_standard_library(module) else "any, if there at all"
 
 
 def _globals(found: Inspection) -> Table:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from sesha.package.patterns import GlobGroup
 
-__all__ = ["add_json_option", "console", "glob", "path_glob", "print_json", "size"]
+__all__ = ["add_json_option", "console", "count", "glob", "path_glob", "print_json", "size"]
 
 _UNIT = 1024
 _PIPE_WIDTH = 160
@@ -47,6 +47,11 @@ def print_json(document: object) -> None:
     """Prints one JSON object; tuples become lists, enumerations their values."""
     json.dump(document, sys.stdout, indent=2)
     sys.stdout.write("\n")
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things, such as ``1 module`` or ``2 modules``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def size(count: int) -> str:

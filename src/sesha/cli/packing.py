@@ -4,6 +4,8 @@ import argparse
 import importlib
 import os
 import sys
+import sysconfig
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from sesha.package.manifest import Manifest
+
+
+# Where nobody has code of their own: this package, the standard library, what is installed.
+_NOT_THEIRS = tuple(
+    f"{folder}{os.sep}"
+    for folder in {
+        str(Path(__file__).parents[1]),
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    }
+)
 
 
 def add_command(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -91,18 +103,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         output.console().print(
             f"{escape(str(options.output))}: {escape(manifest.name)} {escape(manifest.version)}, "
-            f"{len(manifest.modules)} modules, {output.size(size)}"
-            + (", self-test passed" if _tried(options, manifest) else "")
+            f"{output.count(len(manifest.modules), 'module')}, {output.size(size)}, "
+            + _trial(options, manifest)
         )
     return 0
 
 
-def _tried(options: argparse.Namespace, manifest: "Manifest") -> bool:
-    return bool(
-        manifest.self_test is not None
-        and not options.no_self_test
-        and not Path(options.what).is_dir()
-    )
+def _trial(options: argparse.Namespace, manifest: "Manifest") -> str:
+    if manifest.self_test is None:
+        return "no self-test"
+    if options.no_self_test or Path(options.what).is_dir():
+        return f"not tried: sesha verify --self-test {escape(str(options.output))}"
+    return "self-test passed"
 
 
 def _pack(options: argparse.Namespace) -> "Manifest":
@@ -158,10 +170,10 @@ def _failed(what: str, error: Exception) -> str:
 
 
 def _where(error: Exception) -> str:
-    """File and line of the user's code that raised it."""
-    step = error.__traceback__
-    while step is not None and step.tb_next is not None:
-        step = step.tb_next
-    if step is None or step.tb_frame.f_code.co_filename in {__file__, importlib.__file__}:
-        return ""
-    return f" ({step.tb_frame.f_code.co_filename}, line {step.tb_lineno})"
+    """The last line of the user's own code that led to it."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<", *_NOT_THEIRS))
+    ]
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""

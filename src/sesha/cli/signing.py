@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from sesha.cli import output
+from sesha.package.errors import SignatureError
 from sesha.package.progress import watched
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     public = options.key.with_name(f"{options.key.name}.pub")
     if options.new_key:
         keys.generate(options.key, public)
+    elif not options.key.exists():
+        raise SignatureError(f"there is no key at {options.key}; --new-key makes one there")
     document: dict[str, object] = {"public_key": str(public)} if options.new_key else {}
     if options.package is not None:
         password = getpass.getpass("password of the key: ").encode() if options.password else None

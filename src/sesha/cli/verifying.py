@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 
+_NOT_CHECKED = "there is one; name the key that should have made it with --key"
+
+
 def add_command(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `verify` to the sub-commands."""
     command = commands.add_parser(
@@ -52,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         console = output.console()
         for name, text in checks.items():
-            console.print(f"[green]ok[/] {name}: {escape(text)}")
+            done = "[yellow]not checked[/]" if text == _NOT_CHECKED else "[green]ok[/]"
+            console.print(f"{done} {name}: {escape(text)}")
     return 0
 
 
@@ -78,6 +82,8 @@ def _check_all(
                 checks["signature"] = f"by the key with SHA-256 {signer.fingerprint}"
             else:
                 container.verify(progress=progress)
+                if container.signature is not None:
+                    checks["signature"] = _NOT_CHECKED
         count = len(container.manifest.members)
         checks["digests"] = f"{count} members, {output.size(total)}"
         has_test = container.manifest.self_test is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sesha.package.errors import PackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sesha.package.graph import DependencyGraph
 
@@ -39,10 +39,7 @@ class Action(enum.Enum):
 class PackagingErrorReason(enum.Enum):
     """Why a dependency can't be packaged."""
 
-    IS_EXTENSION_MODULE = (
-        "is an extension module outside any installed distribution; only Python source can be "
-        "interned"
-    )
+    IS_EXTENSION_MODULE = "is an extension module; only Python source can be interned"
     NO_DUNDER_FILE = "has no file"
     SOURCE_FILE_NOT_FOUND = "has no source that can be read"
     DEPENDENCY_RESOLUTION_FAILED = "has source that can't be searched for imports"
@@ -58,15 +55,18 @@ class PackagingErrorReason(enum.Enum):
         return _REMEDIES[self]
 
 
+# As many problems of one kind in one package are told as one.
+_MANY = 3
+_EXTERN = "extern(\"{0}\") (sesha pack --extern '{0}')"
 _REMEDIES = {
-    PackagingErrorReason.IS_EXTENSION_MODULE: 'extern("{}")  # and install it where this is loaded',
-    PackagingErrorReason.NO_DUNDER_FILE: 'extern("{}")',
-    PackagingErrorReason.SOURCE_FILE_NOT_FOUND: 'extern("{}")',
-    PackagingErrorReason.DEPENDENCY_RESOLUTION_FAILED: 'extern("{}"), or mend its source',
+    PackagingErrorReason.IS_EXTENSION_MODULE: f"{_EXTERN}, and install it where this is loaded",
+    PackagingErrorReason.NO_DUNDER_FILE: _EXTERN,
+    PackagingErrorReason.SOURCE_FILE_NOT_FOUND: _EXTERN,
+    PackagingErrorReason.DEPENDENCY_RESOLUTION_FAILED: f"{_EXTERN}, or mend its source",
     PackagingErrorReason.NO_ACTION: 'intern("{0}"), extern("{0}") or mock("{0}")',
     PackagingErrorReason.DENIED: 'deny(..., exclude="{}"), or take the import out',
     PackagingErrorReason.MOCKED_BUT_STILL_USED: 'mock(..., exclude="{}")',
-    PackagingErrorReason.NOT_FOUND: 'mock("{}"), or install it',
+    PackagingErrorReason.NOT_FOUND: "mock(\"{0}\") (sesha pack --mock '{0}'), or install it",
     PackagingErrorReason.NOT_PICKLABLE: "__reduce__ to its class",
 }
 
@@ -129,22 +129,42 @@ def _report(graph: DependencyGraph[Node], *, debug: bool) -> str:
     nodes = broken(graph)
     noun = "dependency" if len(nodes) == 1 else "dependencies"
     lines = [f"{len(nodes)} {noun} can't be packaged:"]
-    for name, node in nodes.items():
-        if node.error is None:
+    for group in _alike(nodes):
+        first, *others = group
+        if len(others) >= _MANY and not debug:
+            lines += _problem(graph, first, f"{first.partition('.')[0]}.**")
+            lines.append(f"    so for {len(others)} more: {', '.join(others[:_MANY])} …")
             continue
-        lines.append(f"* {name} {node.error.value}")
-        if node.context:
-            lines.append(f"    {node.context}")
-        chain = graph.first_path(name)
-        if len(chain) > 1:
-            lines.append(f"    needed by: {' -> '.join(_steps(graph, chain))}")
-        lines.append(f"    to go on, add: {node.error.remedy.format(name)}")
-        if debug:
-            lines += [
-                f"    also needed by: {' -> '.join([*graph.first_path(other), name])}"
-                for other in graph.get_rdeps(name)
-            ]
+        for name in group:
+            lines += _problem(graph, name, name)
+            if debug:
+                lines += [
+                    f"    also needed by: {' -> '.join([*graph.first_path(other), name])}"
+                    for other in graph.get_rdeps(name)
+                ]
     return "\n".join(lines)
+
+
+def _alike(nodes: Mapping[str, Node]) -> Iterable[list[str]]:
+    """The names by what is wrong with them and their top-level package, in order."""
+    groups: dict[tuple[object, str], list[str]] = {}
+    for name, node in nodes.items():
+        groups.setdefault((node.error, name.partition(".")[0]), []).append(name)
+    return groups.values()
+
+
+def _problem(graph: DependencyGraph[Node], name: str, glob: str) -> Iterator[str]:
+    """What is wrong with a module, and what to add, for it or for all that a glob matches."""
+    node = graph.nodes[name]
+    if node.error is None:
+        return
+    yield f"* {name} {node.error.value}"
+    if node.context:
+        yield f"    {node.context}"
+    chain = graph.first_path(name)
+    if len(chain) > 1:
+        yield f"    needed by: {' -> '.join(_steps(graph, chain))}"
+    yield f"    to go on, add: {node.error.remedy.format(glob)}"
 
 
 def _steps(graph: DependencyGraph[Node], chain: list[str]) -> list[str]:

@@ -114,8 +114,22 @@ class Container(Closing):
             if os.path.isdir(path):  # noqa: PTH112 - `source` may be any os.PathLike
                 return cls(_Folder(path), path)
             with open_file(path) as file:
-                return cls(_Archive(_of_file(file)), path)
-        return cls(_Archive(_of_file(source)), str(getattr(source, "name", "<file>")))
+                return cls._open_file(file, path)
+        return cls._open_file(source, str(getattr(source, "name", "<file>")))
+
+    @classmethod
+    def _open_file(cls, file: BinaryIO, origin: str) -> "Container":
+        try:
+            return cls(_Archive(_of_file(file)), origin)
+        except FormatError as error:
+            from sesha.package.torch_archive import is_archive
+
+            if not isinstance(error, NotAPackageError) and is_archive(file):
+                raise NotAPackageError(
+                    f"{origin} is an archive of torch.package; it becomes a package with "
+                    f"`sesha convert {origin} NEW.sesha`"
+                ) from error
+            raise
 
     @property
     def names(self) -> tuple[str, ...]:

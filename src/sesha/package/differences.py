@@ -184,7 +184,8 @@ def _fields(manifest: "Manifest") -> dict[str, str]:
                     flat[f"{field.name}.{item}"] = "yes"
                 else:
                     first, *rest = dataclasses.astuple(item)
-                    flat[f"{field.name}.{first}"] = " ".join(map(str, rest)).strip()
+                    # An extern without a lock has nothing but its name.
+                    flat[f"{field.name}.{first}"] = " ".join(map(str, rest)).strip() or "yes"
         elif hasattr(value, "items"):
             flat.update({f"{field.name}.{key}": str(text) for key, text in value.items()})
         elif value is not None:

@@ -109,10 +109,10 @@ class SelfTestError(PackageError):
     """The packaged example gives another output than when it was packed, or it fails.
 
     Attributes:
-        missing: The path of the file that it did not find, if that is why it fails.
+        missing: What the system said of the file that was not found, if that is why it fails.
     """
 
-    missing: str | None = None
+    missing: OSError | None = None
 
 
 class SignatureError(PackageError):

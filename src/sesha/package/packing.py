@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from sesha.package.tracing import SeenImport, observe
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sesha.package.manifest import Manifest
     from sesha.package.patterns import GlobPattern
@@ -67,7 +68,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
         method: What is called, if not the object itself (``predict`` if that can't be called).
         tolerance: How far the outputs may be apart, relative and absolute; ``"0"``: not at all.
         vendor: Installed pure-Python distributions whose code is to go in too.
-        intern: Globs of modules that are to go in.
+        intern: Globs of modules that are to go in, but for those that `extern` or `mock` match.
         extern: Globs of modules that are to stay outside.
         mock: Globs of modules that stand-ins are to take the place of.
         data: Globs of files beside the packaged modules that are to go in, as paths in the package:
@@ -97,9 +98,10 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
                 staged, name=name or default_name(target), version=version, progress=progress
             ) as exporter,
         ):
-            exporter.intern(intern)
+            # What reports of problems tell to add must count.
             exporter.extern(extern)
             exporter.mock(mock)
+            exporter.intern(intern)
             exporter.include_data(data)
             for distribution in vendor:
                 exporter.vendor(distribution)
@@ -112,7 +114,7 @@ def pack(  # noqa: PLR0913 - each is a decision of its own, with a default
                 _save_example(exporter, obj, example, tolerance)
             manifest = exporter.close()
         if has_example and self_test:
-            _try(exporter, manifest, staged, timeout)
+            _try(exporter, manifest, target, staged, timeout)
         staged.replace(target)
     finally:
         staged.unlink(missing_ok=True)
@@ -134,42 +136,48 @@ def _save_example(
 
 
 def _try(
-    exporter: PackageExporter, manifest: Manifest, staged: Path, timeout: float | None
+    exporter: PackageExporter, manifest: Manifest, target: Path, staged: Path, timeout: float | None
 ) -> None:
     try:
         selftest.run_alone(staged, hidden=_own_modules(exporter), timeout=timeout)
     except SelfTestError as error:
-        advice = error.missing and _advice(error.missing, exporter, manifest, staged)
-        if not advice:
-            raise
-        raise SelfTestError(f"{error}\n{advice}") from None
+        # Of the file that was tried nothing is left; it would have been the target.
+        lines = [str(error).replace(str(staged), str(target))]
+        if error.missing is not None:
+            lines += _advice(error.missing, exporter, manifest, staged)
+        failed = SelfTestError("\n".join(lines))
+        failed.missing = error.missing
+        raise failed from None
+
+
+_READ_IT = (
+    "read it with open(path) or importlib.resources.files(__package__): at a path in a package the "
+    "system finds no file (where one is needed, importlib.resources.as_file makes one)"
+)
 
 
 def _advice(
-    missing: str, exporter: PackageExporter, manifest: Manifest, staged: Path
-) -> str | None:
-    """What to do about a file that the trial did not find, None if that is not known."""
-    member = path_below(str(staged.absolute()), missing)
+    missing: OSError, exporter: PackageExporter, manifest: Manifest, staged: Path
+) -> Iterator[str]:
+    """What to do about a file that the trial did not find, as far as that is known."""
+    path = str(missing.filename)
+    member = path_below(str(staged.absolute()), path)
     if member is None:
-        if Path(missing).is_absolute() or not Path(missing).is_file():
-            return None
-        return (
-            f"{missing} was looked for in the working directory, which is another one where the "
-            f"package runs: keep it beside your code, open it beside __file__, and add "
-            f"data=[{missing!r}] (sesha pack --data {missing})"
+        if not Path(path).is_absolute() and Path(path).is_file():
+            yield (
+                f"{path} was looked for in the working directory, which is another one where the "
+                "package runs; to go on, keep it beside your code, open it beside __file__, and "
+                f"add: data=[{path!r}] (sesha pack --data {shlex.quote(path)})"
+            )
+    elif any(each.name == member for each in manifest.members):
+        yield f"{member} is in the package; to go on, {_READ_IT}"
+    elif datafiles.beside(exporter.located_modules(), member) is not None:
+        if isinstance(missing, NotADirectoryError):
+            yield f"{member} was opened by its path; {_READ_IT}"
+        yield (
+            f"{member} lies beside your code and is not in the package; to go on, add: "
+            f"data=[{member!r}] (sesha pack --data {shlex.quote(member)})"
         )
-    if any(each.name == member for each in manifest.members):
-        return (
-            f"{member} is in the package, where the system finds no file at a path. Read it with "
-            "open(path), or with importlib.resources.files(__package__), whose as_file makes a "
-            "real file of it for what takes only a path"
-        )
-    if datafiles.beside(exporter.located_modules(), member) is None:
-        return None
-    return (
-        f"{member} lies beside your code and is not in the package; to go on, add: "
-        f"data=[{member!r}] (sesha pack --data {member})"
-    )
 
 
 def _add_seen(exporter: PackageExporter, seen: Iterable[SeenImport]) -> None:

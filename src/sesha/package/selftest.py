@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sesha.package.comparing import differences
-from sesha.package.errors import SelfTestError
+from sesha.package.errors import PackageError, SelfTestError
 from sesha.package.importer import PackageImporter
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["Call", "call", "child", "run", "run_alone"]
+
+# Exit code of the fresh interpreter if its stderr ends with an error that says it all.
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -154,11 +157,15 @@ def run_alone(
             raise SelfTestError(
                 f"the self-test of {path} did not end within {timeout:g} s"
             ) from None
-        missing = os.fsdecode(report.read_bytes()) if report.exists() else None
+        missing = OSError(*json.loads(report.read_text())) if report.exists() else None
+    told = ended.stderr.strip()
+    if ended.returncode == _TOLD:
+        raise SelfTestError(told)
     if ended.returncode != 0:
+        where = "a fresh interpreter" + (" that can't see the source tree" if names else "")
         failed = SelfTestError(
-            f"the self-test of {path} failed in a fresh interpreter that can't see the source tree:"
-            f"\n{ended.stderr.strip() or f'it ended with code {ended.returncode}'}"
+            f"the self-test of {path} failed in {where}:\n"
+            f"{told or f'it ended with code {ended.returncode}'}"
         )
         failed.missing = missing
         raise failed
@@ -169,17 +176,44 @@ def child(request: dict[str, Any]) -> int:
     sys.meta_path.insert(0, _Hidden(frozenset(request["hidden"])))
     try:
         with PackageImporter(_source(request)) as importer:
-            run(importer)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
-        if isinstance(error, SelfTestError):
-            sys.stderr.write(f"{error}\n")
-        else:
-            traceback.print_exc()
-        missing = _missing_file(error)
-        if missing is not None:
-            Path(request["report"]).write_bytes(os.fsencode(missing))
-        return 1
+            try:
+                run(importer)
+            except SelfTestError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
+                # While the package is open, or its source lines would be missing.
+                _tell(error, Path(request["report"]))
+                return 1
+    except (PackageError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return _TOLD
     return 0
+
+
+def _tell(error: BaseException, report: Path) -> None:
+    steps = error.__traceback__
+    # From what was called on: how it was called is of no interest.
+    while steps is not None and steps.tb_next and steps.tb_frame.f_code.co_filename == __file__:
+        steps = steps.tb_next
+    traceback.print_exception(type(error), error, steps)
+    missing = _missing_file(error)
+    if missing is not None:
+        path = os.fsdecode(missing.filename)
+        report.write_text(json.dumps([missing.errno, missing.strerror, path]))
+
+
+def _missing_file(error: BaseException | None) -> OSError | None:
+    """The error of a file that was not found: this one, or one that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        # Beside a module of a package, whose path leads into a file, it is the latter.
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and isinstance(
+            error.filename, str | bytes
+        ):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _source(request: dict[str, Any]) -> str | io.FileIO:
@@ -188,20 +222,6 @@ def _source(request: dict[str, Any]) -> str | io.FileIO:
     file = io.FileIO(request["descriptor"])
     file.name = request["package"]
     return file
-
-
-def _missing_file(error: BaseException | None) -> str | bytes | None:
-    """The path that a file was not found at, by this error or one that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        # Beside a module of a package, whose path leads into a file, it is the latter.
-        if isinstance(error, FileNotFoundError | NotADirectoryError) and isinstance(
-            error.filename, str | bytes
-        ):
-            return error.filename
-        error = error.__cause__ or error.__context__
-    return None
 
 
 class _Hidden:

@@ -192,7 +192,7 @@ class _TorchUnpickler(Unpickler):
 
         match identifier:
             case ("storage", kind, key, location, size):
-                dtype = torch.uint8 if kind is torch.UntypedStorage else kind.dtype
+                dtype = _dtype_of(kind)
                 if key not in self._storages:
                     name = f".data/{key}.storage"
                     if name not in self._archive:
@@ -209,6 +209,15 @@ class _TorchUnpickler(Unpickler):
                     self._reduced[number] = function(self._context, *arguments)
                 return self._reduced[number]
         raise PickleError(f"{self._archive.location} has a malformed persistent id")
+
+
+def _dtype_of(kind: Any) -> Any:
+    import torch
+
+    if kind is torch.UntypedStorage:
+        return torch.uint8
+    # Not `kind.dtype`, which warns that such types are deprecated, as if the user had one.
+    return torch.storage._storage_type_to_dtype_map()[kind.__name__]  # noqa: SLF001
 
 
 def _modules(members: list[str]) -> Mapping[str, ModuleEntry]:
