@@ -46,7 +46,7 @@ def test_packs_answers_compares_and_agrees_with_the_host(tmp_path: Path) -> None
     for name in ("1 interpreter", "1 interpreter, 2 threads", "2 interpreters", "2 processes"):
         assert re.search(rf"│ {name} +│ +\d+ │", done.stdout), done.stdout
     assert "2 processes" in picture.read_text(encoding="utf-8")
-    assert list(scratch.iterdir()) == []
+    assert list(scratch.glob("sesha-*")) == []
 
 
 def test_refuses_nonsense() -> None:
