@@ -93,8 +93,8 @@ def _check_all(
         raise SelfTestError(
             f"{options.package} has no self-test; pack it with example inputs to give it one"
         )
-    from sesha.package import selftest  # noqa: PLC0415 - it runs the package's code
+    from sesha.package import trial  # noqa: PLC0415 - it runs the package's code
 
     # The digests were compared just now, and its code is compared again as it is read.
-    selftest.run_alone(options.package, file=file)
+    trial.run_alone(options.package, file=file)
     checks["self-test"] = "its output is the packaged one"

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sesha.package import datafiles, distributions, selftest
+from sesha.package import datafiles, distributions, selftest, trial
 from sesha.package.actions import Action
 from sesha.package.errors import SelfTestError
 from sesha.package.exporter import PackageExporter, default_name
@@ -139,7 +139,7 @@ def _try(
     exporter: PackageExporter, manifest: Manifest, target: Path, staged: Path, timeout: float | None
 ) -> None:
     try:
-        selftest.run_alone(staged, hidden=_own_modules(exporter), timeout=timeout)
+        trial.run_alone(staged, hidden=_own_modules(exporter), timeout=timeout)
     except SelfTestError as error:
         # Of the file that was tried nothing is left; it would have been the target.
         lines = [str(error).replace(str(staged), str(target))]
