@@ -71,7 +71,7 @@ class _Global:
 
 
 class _Unknown:
-    """object other value."""
+    """Any other value."""
 
 
 class _Mark:
@@ -121,38 +121,23 @@ class _Machine:
         self.computed.append(position)
         return _UNKNOWN
 
-    def step(
-        self, name: str, argument: object, position: int, info: pickletools.OpcodeInfo
-    ) -> None:
-        stack = self.stack
-        if name == "PROTO":
-            self.protocol = int(str(argument))
-        elif name in _CONSTANTS:
-            stack.append(argument if isinstance(argument, str) else _UNKNOWN)
-        elif name in _PUTS:
-            if not stack:
-                raise PickleError("it remembers the top of an empty stack")
-            self.memo[len(self.memo) if argument is None else int(str(argument))] = stack[-1]
-        elif name in _GETS:
-            number = int(str(argument))
-            if number not in self.memo:
-                raise PickleError(f"it recalls value {number}, which it never remembered")
-            stack.append(self.memo[number])
-        elif name in _HANDLERS:
-            _HANDLERS[name](self, argument, position)
-        else:
-            self.otherwise(info)
+    def on_protocol(self, argument: object, _: int) -> None:
+        self.protocol = int(str(argument))
 
-    def otherwise(self, info: pickletools.OpcodeInfo) -> None:
-        """An opcode of no interest here: takes and leaves as many values as its table says."""
-        for kind in reversed(info.stack_before):
-            if kind is pickletools.stackslice:
-                self.pop_group()
-                # The mark went with its group.
-                break
-            self.pop()
-        # What fills a container or an object leaves it where it was; its kind is unknown by now.
-        self.stack.extend(_UNKNOWN for _ in info.stack_after)
+    def on_constant(self, argument: object, _: int) -> None:
+        self.stack.append(argument if isinstance(argument, str) else _UNKNOWN)
+
+    def on_put(self, argument: object, _: int) -> None:
+        if not self.stack:
+            raise PickleError("it remembers the top of an empty stack")
+        number = len(self.memo) if argument is None else int(str(argument))
+        self.memo[number] = self.stack[-1]
+
+    def on_get(self, argument: object, _: int) -> None:
+        number = int(str(argument))
+        if number not in self.memo:
+            raise PickleError(f"it recalls value {number}, which it never remembered")
+        self.stack.append(self.memo[number])
 
     def on_global(self, argument: object, position: int) -> None:
         module, _, name = str(argument).partition(" ")
@@ -222,13 +207,40 @@ _IMPORTERS = frozenset(
     {("importlib", "import_module"), ("builtins", "__import__")}
     | {("cloudpickle.cloudpickle", "subimport")}
 )
-_CONSTANTS = frozenset(
-    {"STRING", "BINSTRING", "SHORT_BINSTRING"}
-    | {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+_Handler = Callable[[_Machine, object, int], object]
+
+
+def _by_table(info: pickletools.OpcodeInfo) -> _Handler:
+    """An opcode of no interest here: takes and leaves as many values as its table says."""
+    # What fills a container or an object leaves it where it was; its kind is unknown by now.
+    left = [_UNKNOWN] * len(info.stack_after)
+    if not info.stack_before:
+        return lambda machine, _, __: machine.stack.extend(left)
+
+    def handle(machine: _Machine, _: object, __: int) -> None:
+        for kind in reversed(info.stack_before):
+            if kind is pickletools.stackslice:
+                # The mark goes with its group.
+                machine.pop_group()
+                break
+            machine.pop()
+        machine.stack.extend(left)
+
+    return handle
+
+
+_CONSTANTS = (
+    *("STRING", "BINSTRING", "SHORT_BINSTRING"),
+    *("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
 )
-_PUTS = frozenset({"MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"})
-_GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
-_HANDLERS: dict[str, Callable[[_Machine, object, int], object]] = {
+_PUTS = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
+_GETS = ("GET", "BINGET", "LONG_BINGET")
+_HANDLERS: dict[str, _Handler] = {
+    **{opcode.name: _by_table(opcode) for opcode in pickletools.opcodes},
+    **dict.fromkeys(_CONSTANTS, _Machine.on_constant),
+    **dict.fromkeys(_PUTS, _Machine.on_put),
+    **dict.fromkeys(_GETS, _Machine.on_get),
+    "PROTO": _Machine.on_protocol,
     "MARK": lambda machine, _, __: machine.stack.append(_MARK),
     "POP": lambda machine, _, __: machine.pop(),
     "POP_MARK": lambda machine, _, __: machine.pop_group(),
@@ -275,7 +287,7 @@ def scan_opcodes(data: bytes) -> PickleScan:
     end = 0
     try:
         for opcode, argument, position in pickletools.genops(data):
-            machine.step(opcode.name, argument, position or 0, opcode)
+            _HANDLERS[opcode.name](machine, argument, position or 0)
             end = (position or 0) + 1
     except PickleError as error:
         raise PickleError(f"it is a damaged pickle: {error}") from None
