@@ -37,6 +37,7 @@ def test_globs_are_checked_when_they_are_given() -> None:
     """A malformed glob is an error of the argument, with the reason; a good one stays as it is."""
     assert output.glob("a.**") == "a.**"
     assert output.path_glob("a/**/b.txt") == "a/**/b.txt"
+    assert output.path_glob("a/b/") == "a/b"
     for check, text in ((output.glob, "a**"), (output.path_glob, "a/b**"), (output.glob, "")):
         with pytest.raises(argparse.ArgumentTypeError, match=r"\*\*"):
             check(text)

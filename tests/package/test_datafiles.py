@@ -40,6 +40,7 @@ def tool(tree: Path) -> Located:
     ("glob", "found"),
     [
         ("shop/words.txt", ["shop/words.txt"]),
+        ("./shop/words.txt", ["shop/words.txt"]),
         ("shop/*.txt", ["shop/words.txt"]),
         ("shop/lists/**", ["shop/lists/a.txt", "shop/lists/deep/b.json"]),
         ("**/*.json", ["shop/lists/deep/b.json"]),
@@ -79,6 +80,12 @@ def test_glob_that_matches_nothing_is_an_error(tree: Path) -> None:
         find([shop(tree)], ["shop/words.txt", "shop/words.csv"])
     assert "'shop/words.csv'" in str(caught.value)
     assert str(tree / "shop") in str(caught.value)
+
+
+def test_folder_is_told_how_to_write_it(tree: Path) -> None:
+    """A folder in the place of a glob is an error with the glob for all that is in it."""
+    with pytest.raises(EmptyMatchError, match=r"is a folder; .* write 'shop/lists/\*\*'"):
+        find([shop(tree)], ["./shop/lists/"])
 
 
 def test_beside_tells_what_could_be_packed(tree: Path) -> None:

@@ -20,8 +20,8 @@ def glob(text: str) -> str:
 
 
 def path_glob(text: str) -> str:
-    """An argument that is a glob over paths with slashes."""
-    return _glob(text, "/")
+    """An argument that is a glob over paths with slashes; one at its end is taken off."""
+    return _glob(text.rstrip("/") or text, "/")
 
 
 def _glob(text: str, separator: str) -> str:

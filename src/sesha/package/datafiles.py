@@ -47,7 +47,8 @@ def find(modules: Iterable[Located], globs: Iterable[str]) -> dict[str, Path]:
     folders = list(_folders(modules))
     found: dict[str, Path] = {}
     for text in globs:
-        glob = _Glob(text)
+        # As a shell completes paths.
+        glob = _Glob(text.removeprefix("./").rstrip("/"))
         matched = False
         for prefix, folder in folders:
             if not prefix and glob.segments[0] == "**":
@@ -57,12 +58,20 @@ def find(modules: Iterable[Located], globs: Iterable[str]) -> dict[str, Path]:
                 found.setdefault(member, path)
                 matched = True
         if not matched:
-            where = ", ".join(sorted({str(folder) for _, folder in folders})) or "none"
-            raise EmptyMatchError(
-                f"data {text!r} matches no file beside the packaged modules; a path is as in the "
-                f"package, such as 'shop/lists/*.txt', and '**' is any folders. Searched: {where}"
-            )
+            raise EmptyMatchError(_no_match(text, folders))
     return dict(sorted(found.items()))
+
+
+def _no_match(text: str, folders: list[tuple[str, Path]]) -> str:
+    plain = text.removeprefix("./").rstrip("/")
+    for prefix, folder in folders:
+        if plain.startswith(prefix) and (folder / plain.removeprefix(prefix)).is_dir():
+            return f"data {text!r} is a folder; for all files below it write '{plain}/**'"
+    where = ", ".join(sorted({str(folder) for _, folder in folders})) or "none"
+    return (
+        f"data {text!r} matches no file beside the packaged modules; a path is as in the package, "
+        f"such as 'shop/lists/*.txt', and '**' is any folders. Searched: {where}"
+    )
 
 
 def beside(modules: Iterable[Located], path: str) -> str | None:
